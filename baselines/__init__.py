@@ -1,0 +1,1 @@
+"""The systems DreamText is compared with, all behind one small protocol."""

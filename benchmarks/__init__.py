@@ -1,0 +1,1 @@
+"""The harness: studies, runs, stages, metrics, tables and the command line."""

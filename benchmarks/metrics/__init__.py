@@ -1,0 +1,1 @@
+"""What is measured, each metric under a name that says by what."""

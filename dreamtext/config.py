@@ -1,0 +1,362 @@
+"""Configuration: frozen dataclasses, validated on construction, and the identity they give a run.
+
+A field declared with `option(..., identity=False)` never enters a signature (paths, logging,
+workers). A field added after runs exist is declared with `neutral=<value>`: while it has that
+value it is left out of the signature, so runs made before it existed keep theirs.
+"""
+
+import dataclasses
+import difflib
+import hashlib
+import json
+import types
+import typing
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from dreamtext.errors import UserError
+
+_UNSET = object()
+
+
+def option(default: Any, *, identity: bool = True, neutral: Any = _UNSET) -> Any:
+    """A dataclass field with its part in a run's identity (see the module's docstring)."""
+    metadata = {"identity": identity}
+    if neutral is not _UNSET:
+        metadata["neutral"] = neutral
+    return field(default=default, metadata=metadata)
+
+
+class _Checked:
+    """Checks every field's type when a configuration is made."""
+
+    def __post_init__(self) -> None:
+        hints = get_type_hints(type(self))
+        for f in dataclasses.fields(self):  # type: ignore[arg-type]
+            value = _coerce(getattr(self, f.name), hints[f.name], f"{type(self).__name__}.{f.name}")
+            object.__setattr__(self, f.name, value)
+        self.check()
+
+    def check(self) -> None:
+        """Relations between fields; raises `UserError`."""
+
+    def require(self, holds: bool, message: str) -> None:
+        if not holds:
+            raise UserError(f"{type(self).__name__}: {message}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig(_Checked):
+    """Which samples a run learns from, and their size in pixels."""
+
+    name: Literal["embedded", "synthtext", "laion_ocr", "icdar13", "textseg"] = "embedded"
+    root: str = option("", identity=False)
+    height: int = 32
+    width: int = 64
+    max_length: int = 12
+    # The embedded world only:
+    alphabet: Literal["upper", "alphanumeric", "printable"] = "upper"
+    min_word_length: int = 3
+    max_word_length: int = 4
+    fonts: int = 12  # 0: every training font
+    train_size: int = 40_000
+    seed: int = 0
+
+    def check(self) -> None:
+        self.require(self.height > 0 and self.width > 0, "height and width must be positive")
+        self.require(
+            1 <= self.min_word_length <= self.max_word_length <= self.max_length,
+            f"word lengths must satisfy 1 <= min_word_length ({self.min_word_length}) <= "
+            f"max_word_length ({self.max_word_length}) <= max_length ({self.max_length})",
+        )
+        self.require(self.train_size > 0, "train_size must be positive")
+        self.require(self.fonts >= 0, "fonts must be 0 (all) or a number of fonts")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextEncoderConfig(_Checked):
+    """The character encoder psi (METHOD: 12 post-norm layers of width 2048, no padding mask)."""
+
+    width: int = 96
+    layers: int = 2
+    heads: int = 4
+    feedforward: int = 192
+    dropout: float = 0.0
+    null_token: bool = True  # a learned token that background pixels may attend to
+    mask_padding: bool = True
+    trainable_layers: int = -1  # -1: all; n: only the last n layers (the released code: 2)
+
+    def check(self) -> None:
+        self.require(self.width % self.heads == 0, "width must be a multiple of heads")
+
+
+@dataclass(frozen=True, kw_only=True)
+class GlyphEncoderConfig(_Checked):
+    """The image encoder xi of the grey word crop: a small convolutional reader, or ViTSTR."""
+
+    kind: Literal["conv", "vitstr"] = "conv"
+    height: int = 16
+    width: int = 48
+    features: int = 128
+    pretrain_steps: int = 300  # conv only: steps of reading practice before it is frozen
+    weights: str = option("", identity=False)  # vitstr only: a local file
+
+
+@dataclass(frozen=True, kw_only=True)
+class AutoencoderConfig(_Checked):
+    """Pixels <-> latents: a fixed block DCT, or Stable Diffusion's KL autoencoder."""
+
+    kind: Literal["block_dct", "kl"] = "block_dct"
+    channels: int = 16
+    downscale: int = 4
+    scaling_factor: float = 1.0
+    weights: str = option("", identity=False)  # kl only: a local diffusers folder
+
+
+@dataclass(frozen=True, kw_only=True)
+class UNetConfig(_Checked):
+    """The denoising U-Net, in the terms of diffusers' `UNet2DConditionModel`."""
+
+    widths: tuple[int, ...] = (48, 96)
+    layers_per_block: int = 1
+    heads: tuple[int, ...] = (4, 4)
+    attention: tuple[bool, ...] = (True, True)
+    norm_groups: int = 8
+    linear_projection: bool = True
+    coordinates: bool = True  # four extra input channels: position relative to the region
+    trainable: Literal["all", "text_attention"] = "all"
+    weights: str = option("", identity=False)  # a local diffusers folder
+
+    def check(self) -> None:
+        same = len(self.widths) == len(self.heads) == len(self.attention)
+        self.require(same, "widths, heads and attention must have one entry per level")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiffusionConfig(_Checked):
+    """The noise schedule. `shift` s moves timesteps towards noise: t' = s t / (1 + (s - 1) t)."""
+
+    schedule: Literal["cosine", "scaled_linear"] = "cosine"
+    prediction: Literal["sample", "epsilon", "v_prediction"] = "sample"
+    zero_terminal_snr: bool = True
+    shift: float = 5.0
+    timesteps: int = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskConfig(_Checked):
+    """Attention maps -> latent character masks (METHOD: 3 x 3, sigma 1, mean + 2 std)."""
+
+    blur_kernel: int = 3
+    blur_sigma: float = 1.0
+    threshold_std: float = 2.0
+    height: int = 8
+    width: int = 16
+    min_size: int = 4  # layers whose smaller side is below this are left out
+
+    def check(self) -> None:
+        self.require(self.blur_kernel % 2 == 1, "blur_kernel must be odd (1: no blur)")
+        self.require(self.blur_sigma > 0, "blur_sigma must be positive")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SupervisionConfig(_Checked):
+    """Ground-truth character masks on the soft attention: never, for a warm-up, or throughout."""
+
+    mode: Literal["none", "balanced", "full"] = "balanced"
+    warmup: float = 0.25  # balanced: the fraction of all steps that are supervised
+    form: Literal["tokens", "pixels", "released"] = "tokens"
+    weight: float = 0.1
+    background_weight: float = 0.5
+
+    def check(self) -> None:
+        self.require(0 <= self.warmup <= 1, "warmup is a fraction of all steps, 0 to 1")
+
+    def steps(self, total: int) -> int:
+        """How many of a run's `total` steps are supervised."""
+        if self.mode == "none":
+            return 0
+        return total if self.mode == "full" else round(self.warmup * total)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectiveConfig(_Checked):
+    """L = L_mask + alpha L_attn + beta (L_align + L_id), each form as in the paper or the code."""
+
+    mask_form: Literal["union", "separate"] = "union"
+    attention_form: Literal["l2", "max"] = "l2"
+    alignment_form: Literal["cosine", "infonce"] = "cosine"
+    gamma: float = 1.0
+    alpha: float = 0.01
+    beta: float = 0.001
+    identity_weight: float = 1.0  # of L_id beside L_align (released: 0.1)
+    position_weight: float = 0.0  # of the released code's position loss (0.1 there)
+    outside_weight: float = 0.1  # of the denoising error outside the region (paper: 1)
+    supervision: SupervisionConfig = SupervisionConfig()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig(_Checked):
+    """The optimiser and the loop."""
+
+    steps: int = 1200
+    batch_size: int = 32
+    optimizer: Literal["muon", "adamw"] = "muon"
+    lr: float = 2e-3  # AdamW's
+    muon_lr: float = 0.02
+    weight_decay: float = 0.0
+    lr_warmup: int = 100
+    lr_schedule: Literal["cosine", "constant", "epoch_decay"] = "cosine"
+    lr_epoch_decay: float = 0.95  # epoch_decay only, as the released code
+    clip_norm: float = 5.0
+    ema: float = 0.998  # 0: none
+    text_dropout: float = 0.1
+    dropped_in_attention: bool = True  # released: samples with dropped text stay in L_attn
+    accumulate: int = 1
+    mixed_precision: Literal["no", "bf16", "fp16"] = "no"
+    checkpoint_every: int = option(200, identity=False)
+    validate_every: int = option(300, identity=False)
+    log_every: int = option(10, identity=False)
+
+    def check(self) -> None:
+        self.require(self.steps > 0, "steps must be positive")
+        self.require(self.batch_size > 0, "batch_size must be positive")
+        self.require(self.accumulate > 0, "accumulate must be positive")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplingConfig(_Checked):
+    """How a trained model repaints."""
+
+    solver: Literal["ddim", "euler"] = "ddim"
+    steps: int = 6
+    guidance: float = 2.5
+    ema: bool = True
+    attention_timesteps: tuple[float, ...] = (0.3, 0.6, 0.9)  # noise levels, fractions of t'
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig(_Checked):
+    """U-Net, autoencoder and the two encoders."""
+
+    text: TextEncoderConfig = TextEncoderConfig()
+    glyph: GlyphEncoderConfig = GlyphEncoderConfig()
+    autoencoder: AutoencoderConfig = AutoencoderConfig()
+    unet: UNetConfig = UNetConfig()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(_Checked):
+    """Everything a run of our own model is made of."""
+
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    diffusion: DiffusionConfig = DiffusionConfig()
+    masks: MaskConfig = MaskConfig()
+    objective: ObjectiveConfig = ObjectiveConfig()
+    training: TrainingConfig = TrainingConfig()
+    sampling: SamplingConfig = SamplingConfig()
+    seed: int = 0
+
+
+# --- plain values <-> configuration -------------------------------------------------------------
+
+
+def to_dict(config: Any) -> Any:
+    """Plain JSON values of a configuration, every field included."""
+    if dataclasses.is_dataclass(config):
+        return {f.name: to_dict(getattr(config, f.name)) for f in dataclasses.fields(config)}
+    return list(config) if isinstance(config, tuple) else config
+
+
+def from_dict(cls: type, values: dict[str, Any], base: Any = None, path: str = "") -> Any:
+    """Build `cls` from plain values; what is not given comes from `base` (or the defaults).
+
+    Raises:
+        UserError: an unknown key (with the nearest known one) or a value of the wrong type.
+    """
+    if not isinstance(values, dict):
+        raise UserError(f"'{path}' is a section of keys, but the value {values!r} was given")
+    base = cls() if base is None else base
+    hints = get_type_hints(cls)
+    changed = {}
+    for key, value in values.items():
+        name = f"{path}.{key}" if path else key
+        if key not in hints:
+            raise UserError(f"unknown key '{name}'{_nearest(key, path, cls, hints)}")
+        if dataclasses.is_dataclass(hints[key]):
+            changed[key] = from_dict(hints[key], value, getattr(base, key), name)
+        else:
+            changed[key] = _coerce(value, hints[key], name)
+    return dataclasses.replace(base, **changed)
+
+
+def override(config: Config, assignments: list[str] | tuple[str, ...]) -> Config:
+    """Apply `section.key=value` strings, parsed by OmegaConf, strictly."""
+    from omegaconf import OmegaConf
+
+    for text in assignments:
+        if "=" not in text or text.startswith("="):
+            raise UserError(f"'{text}' is not an override: write key=value, as training.steps=600")
+    values = OmegaConf.to_container(OmegaConf.from_dotlist(list(assignments)))
+    return from_dict(type(config), typing.cast(dict, values), config)
+
+
+def _nearest(key: str, path: str, cls: type, hints: dict[str, Any]) -> str:
+    near = difflib.get_close_matches(key, list(hints), n=1)
+    if near:
+        return f"; the nearest known one is '{path + '.' if path else ''}{near[0]}'"
+    known = ", ".join(hints)
+    return f"; known keys{' of ' + path if path else ''}: {known}"
+
+
+def _coerce(value: Any, hint: Any, name: str) -> Any:
+    origin = get_origin(hint)
+    if origin is Literal:
+        if value in get_args(hint) and not isinstance(value, bool):
+            return value
+        expected = "one of " + ", ".join(map(str, get_args(hint)))
+    elif origin in (types.UnionType, typing.Union):
+        if value is None and type(None) in get_args(hint):
+            return None
+        return _coerce(value, next(a for a in get_args(hint) if a is not type(None)), name)
+    elif origin is tuple:
+        if isinstance(value, (list, tuple)):
+            return tuple(_coerce(v, get_args(hint)[0], f"{name}[{i}]") for i, v in enumerate(value))
+        expected = "a list such as [1,2]"
+    elif hint is float:
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return float(value)
+        expected = "a number"
+    elif hint is int:
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        expected = "a whole number"
+    elif isinstance(value, hint):
+        return value
+    else:
+        expected = {bool: "true or false", str: "text"}.get(hint, hint.__name__)
+    raise UserError(f"'{name}' must be {expected}, but {value!r} was given")
+
+
+# --- identity -----------------------------------------------------------------------------------
+
+
+def identity(config: Any) -> Any:
+    """The meaning-bearing plain values of a configuration: what its signature is a hash of."""
+    if not dataclasses.is_dataclass(config):
+        return to_dict(config)
+    out = {}
+    for f in dataclasses.fields(config):
+        value = getattr(config, f.name)
+        if f.metadata.get("identity", True) and not (
+            "neutral" in f.metadata and value == f.metadata["neutral"]
+        ):
+            out[f.name] = identity(value)
+    return out
+
+
+def signature(values: Any) -> str:
+    """Sixteen hexadecimal digits of the SHA-256 of plain values in canonical JSON."""
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

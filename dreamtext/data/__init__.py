@@ -1,0 +1,1 @@
+"""One module per data set, one shared sample type, one shared crop."""

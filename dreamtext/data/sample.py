@@ -1,0 +1,136 @@
+"""The one sample type every data set yields, and the batch a training step reads."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Protocol
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from dreamtext import charset
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sample:
+    """One image with one word to repaint.
+
+    Attributes:
+        id: stable name of the sample inside its data set.
+        image: (H, W, 3) uint8, RGB.
+        region: (H, W) bool, True where the image is repainted.
+        word: what stands in the region, 1 to 12 of the 94 characters.
+        characters: (H, W) uint8, k where the word's k-th character stands (1-based), else 0.
+        has_characters: whether `characters` is known; False leaves it all zero.
+        quad: (4, 2) float32, the word's corners x, y in pixels, clockwise from the top left
+            corner in text orientation.
+    """
+
+    id: str
+    image: np.ndarray
+    region: np.ndarray
+    word: str
+    characters: np.ndarray
+    has_characters: bool
+    quad: np.ndarray
+
+    @cached_property
+    def masked_image(self) -> np.ndarray:
+        """(H, W, 3) uint8: the image with mid grey inside the region."""
+        return np.where(self.region[..., None], np.uint8(128), self.image)
+
+    def masks(self, max_length: int = 12) -> np.ndarray:
+        """(max_length, H, W) bool, one mask per character; rows past the word are empty."""
+        return self.characters == np.arange(1, max_length + 1, dtype=np.uint8)[:, None, None]
+
+    def crop(self, height: int, width: int) -> np.ndarray:
+        """(height, width) uint8: the word cut out along its quad, in grey, squeezed to size."""
+        corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+        transform = cv2.getPerspectiveTransform(self.quad.astype(np.float32), corners)
+        grey = cv2.cvtColor(self.image, cv2.COLOR_RGB2GRAY)
+        return cv2.warpPerspective(
+            grey, transform, (width, height), borderMode=cv2.BORDER_REPLICATE
+        )
+
+    def with_word(self, word: str) -> "Sample":
+        """The same place with another word to paint: character masks are then unknown."""
+        if word == self.word:
+            return self
+        return replace(
+            self, word=word, characters=np.zeros_like(self.characters), has_characters=False
+        )
+
+
+class Dataset(Protocol):
+    """Samples addressed by index, the same index always giving the same sample."""
+
+    @property
+    def revision(self) -> str:
+        """A hash of the content, part of a run's identity."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Sample: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """B samples as tensors; images lie in [-1, 1].
+
+    Attributes:
+        image: (B, 3, H, W) float32.        region: (B, 1, H, W) float32, 1 = repaint.
+        tokens: (B, L) int64 character ids. characters: (B, H, W) uint8 as in `Sample`.
+        has_characters: (B,) bool.          crop: (B, 1, h, w) float32, the grey word crop.
+    """
+
+    image: Tensor
+    region: Tensor
+    tokens: Tensor
+    characters: Tensor
+    has_characters: Tensor
+    crop: Tensor
+
+    @property
+    def masked_image(self) -> Tensor:
+        """(B, 3, H, W): zero (mid grey) inside the region."""
+        return self.image * (1 - self.region)
+
+    def to(self, device: torch.device | str) -> "Batch":
+        return Batch(**{name: value.to(device) for name, value in vars(self).items()})
+
+
+def collate(
+    samples: Sequence[Sample], *, max_length: int = 12, crop_size: tuple[int, int] = (16, 48)
+) -> Batch:
+    """Stack samples of one size into a `Batch`; `crop_size` is (height, width)."""
+    return assemble(
+        image=np.stack([s.image for s in samples]),
+        region=np.stack([s.region for s in samples]),
+        tokens=np.array([charset.encode(s.word, max_length) for s in samples]),
+        characters=np.stack([s.characters for s in samples]),
+        has_characters=np.array([s.has_characters for s in samples]),
+        crop=np.stack([s.crop(*crop_size) for s in samples]),
+    )
+
+
+def assemble(
+    *,
+    image: np.ndarray,
+    region: np.ndarray,
+    tokens: np.ndarray,
+    characters: np.ndarray,
+    has_characters: np.ndarray,
+    crop: np.ndarray,
+) -> Batch:
+    """A `Batch` from stacked arrays as they lie on disk (uint8 images, bool regions)."""
+    pixels = torch.from_numpy(image).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+    return Batch(
+        image=pixels.contiguous(),
+        region=torch.from_numpy(region).float().unsqueeze(1),
+        tokens=torch.from_numpy(tokens.astype(np.int64)),
+        characters=torch.from_numpy(characters),
+        has_characters=torch.from_numpy(has_characters),
+        crop=torch.from_numpy(crop).float().div_(127.5).sub_(1).unsqueeze(1),
+    )

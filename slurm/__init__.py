@@ -1,0 +1,1 @@
+"""Launching on SLURM. Knows nothing of machine learning."""
