@@ -14,7 +14,7 @@ _IDS = {c: i + 1 for i, c in enumerate(CHARACTERS)}
 def check(word: str, max_length: int = 12) -> str:
     """Return `word` if it can be painted, else raise `UserError` naming what is wrong."""
     if not word:
-        raise UserError("the word is empty: give 1 to {} characters".format(max_length))
+        raise UserError(f"the word is empty: give 1 to {max_length} characters")
     foreign = sorted({c for c in word if c not in _IDS})
     if foreign:
         listed = " ".join(repr(c) for c in foreign)

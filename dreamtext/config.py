@@ -1,52 +1,13 @@
-"""Configuration: frozen dataclasses, validated on construction, and the identity they give a run.
+"""Configuration: frozen dataclasses, validated on construction, and the presets."""
 
-A field declared with `option(..., identity=False)` never enters a signature (paths, logging,
-workers). A field added after runs exist is declared with `neutral=<value>`: while it has that
-value it is left out of the signature, so runs made before it existed keep theirs.
-"""
+from dataclasses import dataclass
+from typing import Literal
 
-import dataclasses
-import difflib
-import hashlib
-import json
-import types
-import typing
-from dataclasses import dataclass, field
-from typing import Any, Literal, get_args, get_origin, get_type_hints
-
-from dreamtext.errors import UserError
-
-_UNSET = object()
-
-
-def option(default: Any, *, identity: bool = True, neutral: Any = _UNSET) -> Any:
-    """A dataclass field with its part in a run's identity (see the module's docstring)."""
-    metadata = {"identity": identity}
-    if neutral is not _UNSET:
-        metadata["neutral"] = neutral
-    return field(default=default, metadata=metadata)
-
-
-class _Checked:
-    """Checks every field's type when a configuration is made."""
-
-    def __post_init__(self) -> None:
-        hints = get_type_hints(type(self))
-        for f in dataclasses.fields(self):  # type: ignore[arg-type]
-            value = _coerce(getattr(self, f.name), hints[f.name], f"{type(self).__name__}.{f.name}")
-            object.__setattr__(self, f.name, value)
-        self.check()
-
-    def check(self) -> None:
-        """Relations between fields; raises `UserError`."""
-
-    def require(self, holds: bool, message: str) -> None:
-        if not holds:
-            raise UserError(f"{type(self).__name__}: {message}")
+from dreamtext.schema import Checked, option
 
 
 @dataclass(frozen=True, kw_only=True)
-class DataConfig(_Checked):
+class DataConfig(Checked):
     """Which samples a run learns from, and their size in pixels."""
 
     name: Literal["embedded", "synthtext", "laion_ocr", "icdar13", "textseg"] = "embedded"
@@ -74,7 +35,7 @@ class DataConfig(_Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TextEncoderConfig(_Checked):
+class TextEncoderConfig(Checked):
     """The character encoder psi (METHOD: 12 post-norm layers of width 2048, no padding mask)."""
 
     width: int = 96
@@ -91,7 +52,7 @@ class TextEncoderConfig(_Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class GlyphEncoderConfig(_Checked):
+class GlyphEncoderConfig(Checked):
     """The image encoder xi of the grey word crop: a small convolutional reader, or ViTSTR."""
 
     kind: Literal["conv", "vitstr"] = "conv"
@@ -103,7 +64,7 @@ class GlyphEncoderConfig(_Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AutoencoderConfig(_Checked):
+class AutoencoderConfig(Checked):
     """Pixels <-> latents: a fixed block DCT, or Stable Diffusion's KL autoencoder."""
 
     kind: Literal["block_dct", "kl"] = "block_dct"
@@ -114,7 +75,7 @@ class AutoencoderConfig(_Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class UNetConfig(_Checked):
+class UNetConfig(Checked):
     """The denoising U-Net, in the terms of diffusers' `UNet2DConditionModel`."""
 
     widths: tuple[int, ...] = (48, 96)
@@ -133,7 +94,7 @@ class UNetConfig(_Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DiffusionConfig(_Checked):
+class DiffusionConfig(Checked):
     """The noise schedule. `shift` s moves timesteps towards noise: t' = s t / (1 + (s - 1) t)."""
 
     schedule: Literal["cosine", "scaled_linear"] = "cosine"
@@ -144,7 +105,7 @@ class DiffusionConfig(_Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MaskConfig(_Checked):
+class MaskConfig(Checked):
     """Attention maps -> latent character masks (METHOD: 3 x 3, sigma 1, mean + 2 std)."""
 
     blur_kernel: int = 3
@@ -160,7 +121,7 @@ class MaskConfig(_Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SupervisionConfig(_Checked):
+class SupervisionConfig(Checked):
     """Ground-truth character masks on the soft attention: never, for a warm-up, or throughout."""
 
     mode: Literal["none", "balanced", "full"] = "balanced"
@@ -180,7 +141,7 @@ class SupervisionConfig(_Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ObjectiveConfig(_Checked):
+class ObjectiveConfig(Checked):
     """L = L_mask + alpha L_attn + beta (L_align + L_id), each form as in the paper or the code."""
 
     mask_form: Literal["union", "separate"] = "union"
@@ -196,7 +157,7 @@ class ObjectiveConfig(_Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingConfig(_Checked):
+class TrainingConfig(Checked):
     """The optimiser and the loop."""
 
     steps: int = 1200
@@ -225,7 +186,7 @@ class TrainingConfig(_Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SamplingConfig(_Checked):
+class SamplingConfig(Checked):
     """How a trained model repaints."""
 
     solver: Literal["ddim", "euler"] = "ddim"
@@ -236,7 +197,7 @@ class SamplingConfig(_Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelConfig(_Checked):
+class ModelConfig(Checked):
     """U-Net, autoencoder and the two encoders."""
 
     text: TextEncoderConfig = TextEncoderConfig()
@@ -246,7 +207,7 @@ class ModelConfig(_Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(_Checked):
+class Config(Checked):
     """Everything a run of our own model is made of."""
 
     data: DataConfig = DataConfig()
@@ -257,106 +218,3 @@ class Config(_Checked):
     training: TrainingConfig = TrainingConfig()
     sampling: SamplingConfig = SamplingConfig()
     seed: int = 0
-
-
-# --- plain values <-> configuration -------------------------------------------------------------
-
-
-def to_dict(config: Any) -> Any:
-    """Plain JSON values of a configuration, every field included."""
-    if dataclasses.is_dataclass(config):
-        return {f.name: to_dict(getattr(config, f.name)) for f in dataclasses.fields(config)}
-    return list(config) if isinstance(config, tuple) else config
-
-
-def from_dict(cls: type, values: dict[str, Any], base: Any = None, path: str = "") -> Any:
-    """Build `cls` from plain values; what is not given comes from `base` (or the defaults).
-
-    Raises:
-        UserError: an unknown key (with the nearest known one) or a value of the wrong type.
-    """
-    if not isinstance(values, dict):
-        raise UserError(f"'{path}' is a section of keys, but the value {values!r} was given")
-    base = cls() if base is None else base
-    hints = get_type_hints(cls)
-    changed = {}
-    for key, value in values.items():
-        name = f"{path}.{key}" if path else key
-        if key not in hints:
-            raise UserError(f"unknown key '{name}'{_nearest(key, path, cls, hints)}")
-        if dataclasses.is_dataclass(hints[key]):
-            changed[key] = from_dict(hints[key], value, getattr(base, key), name)
-        else:
-            changed[key] = _coerce(value, hints[key], name)
-    return dataclasses.replace(base, **changed)
-
-
-def override(config: Config, assignments: list[str] | tuple[str, ...]) -> Config:
-    """Apply `section.key=value` strings, parsed by OmegaConf, strictly."""
-    from omegaconf import OmegaConf
-
-    for text in assignments:
-        if "=" not in text or text.startswith("="):
-            raise UserError(f"'{text}' is not an override: write key=value, as training.steps=600")
-    values = OmegaConf.to_container(OmegaConf.from_dotlist(list(assignments)))
-    return from_dict(type(config), typing.cast(dict, values), config)
-
-
-def _nearest(key: str, path: str, cls: type, hints: dict[str, Any]) -> str:
-    near = difflib.get_close_matches(key, list(hints), n=1)
-    if near:
-        return f"; the nearest known one is '{path + '.' if path else ''}{near[0]}'"
-    known = ", ".join(hints)
-    return f"; known keys{' of ' + path if path else ''}: {known}"
-
-
-def _coerce(value: Any, hint: Any, name: str) -> Any:
-    origin = get_origin(hint)
-    if origin is Literal:
-        if value in get_args(hint) and not isinstance(value, bool):
-            return value
-        expected = "one of " + ", ".join(map(str, get_args(hint)))
-    elif origin in (types.UnionType, typing.Union):
-        if value is None and type(None) in get_args(hint):
-            return None
-        return _coerce(value, next(a for a in get_args(hint) if a is not type(None)), name)
-    elif origin is tuple:
-        if isinstance(value, (list, tuple)):
-            return tuple(_coerce(v, get_args(hint)[0], f"{name}[{i}]") for i, v in enumerate(value))
-        expected = "a list such as [1,2]"
-    elif hint is float:
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return float(value)
-        expected = "a number"
-    elif hint is int:
-        if isinstance(value, int) and not isinstance(value, bool):
-            return value
-        expected = "a whole number"
-    elif isinstance(value, hint):
-        return value
-    else:
-        expected = {bool: "true or false", str: "text"}.get(hint, hint.__name__)
-    raise UserError(f"'{name}' must be {expected}, but {value!r} was given")
-
-
-# --- identity -----------------------------------------------------------------------------------
-
-
-def identity(config: Any) -> Any:
-    """The meaning-bearing plain values of a configuration: what its signature is a hash of."""
-    if not dataclasses.is_dataclass(config):
-        return to_dict(config)
-    out = {}
-    for f in dataclasses.fields(config):
-        value = getattr(config, f.name)
-        if f.metadata.get("identity", True) and not (
-            "neutral" in f.metadata and value == f.metadata["neutral"]
-        ):
-            out[f.name] = identity(value)
-    return out
-
-
-def signature(values: Any) -> str:
-    """Sixteen hexadecimal digits of the SHA-256 of plain values in canonical JSON."""
-    text = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

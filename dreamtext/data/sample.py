@@ -1,9 +1,9 @@
 """The one sample type every data set yields, and the batch a training step reads."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Protocol
 
 import cv2
 import numpy as np
@@ -63,15 +63,18 @@ class Sample:
         )
 
 
-class Dataset(Protocol):
+class Dataset(ABC):
     """Samples addressed by index, the same index always giving the same sample."""
 
     @property
+    @abstractmethod
     def revision(self) -> str:
         """A hash of the content, part of a run's identity."""
 
+    @abstractmethod
     def __len__(self) -> int: ...
 
+    @abstractmethod
     def __getitem__(self, index: int) -> Sample: ...
 
 
