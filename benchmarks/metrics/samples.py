@@ -1,0 +1,203 @@
+"""Reading a folder of samples: everything a metric may look at, and nothing of models or data.
+
+samples.jsonl     one line a sample: id, source_word, word (painted), box, quad, noise_seed
+truth/<id>.png    the real image     raw/<id>.png, composited/<id>.png    what was painted
+truth.npz         characters (N, H, W) uint8 index maps, has_characters (N,) bool
+attention.npz     "<t:g>/<layer>" -> (N, L, h, w) float16, described by attention.json
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from dreamtext.errors import UserError
+
+Source = Literal["truth", "raw", "composited"]
+
+
+class Unavailable(Exception):
+    """A metric cannot be computed here; the message is the reason printed beside its null."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """One line of samples.jsonl; `box` is x0, y0, x1, y1 in pixels, `quad` four x, y corners."""
+
+    id: str
+    source_word: str
+    word: str
+    box: tuple[int, int, int, int]
+    quad: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class SampleFolder:
+    """A folder of samples, checked once on reading.
+
+    Raises:
+        UserError: no samples, a missing or surplus image, images of different sizes, a box
+            outside its image, or arrays with another number of samples.
+    """
+
+    path: Path
+
+    @cached_property
+    def records(self) -> list[Record]:
+        file = self.path / "samples.jsonl"
+        if not file.is_file():
+            raise UserError(
+                f"'{self.path}' is not a folder of samples: it has no samples.jsonl. Give the "
+                "folder that `dreamtext sample` wrote."
+            )
+        lines = [line for line in file.read_text().splitlines() if line.strip()]
+        if not lines:
+            raise UserError(f"'{file}' is empty: 0 samples, at least 1 expected; sample again")
+        records = []
+        for number, line in enumerate(lines, 1):
+            try:
+                values = json.loads(line)
+                box = tuple(int(v) for v in values["box"])
+                x0, y0, x1, y1 = box
+                quad = values.get("quad") or [[x0, y0], [x1, y0], [x1, y1], [x0, y1]]
+                records.append(
+                    Record(
+                        id=str(values["id"]),
+                        source_word=values["source_word"],
+                        word=values["word"],
+                        box=box,
+                        quad=tuple((float(x), float(y)) for x, y in quad),
+                    )
+                )
+            except (ValueError, KeyError, TypeError) as error:
+                raise UserError(
+                    f"line {number} of '{file}' is not a sample ({error!r}); expected JSON with "
+                    "id, source_word, word, box and quad"
+                ) from error
+        if len({r.id for r in records}) < len(records):
+            raise UserError(f"'{file}' lists {len(records)} samples but repeats an id")
+        return records
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    @property
+    def ids(self) -> list[str]:
+        return [r.id for r in self.records]
+
+    @property
+    def reconstruction(self) -> bool:
+        """Whether every sample was painted with the word it shows."""
+        return all(r.word == r.source_word for r in self.records)
+
+    def has(self, source: Source) -> bool:
+        return (self.path / source).is_dir()
+
+    def check(self, source: Source) -> None:
+        """Refuse a set of images that is not exactly one for each record."""
+        if source in self._checked:
+            return
+        path = self.path / source
+        if not path.is_dir():
+            raise Unavailable(f"no {source} images in the folder of samples")
+        there, wanted = {p.stem for p in path.glob("*.png")}, set(self.ids)
+        if there != wanted:
+            odd = sorted(there ^ wanted)[0]
+            raise UserError(
+                f"'{path}' holds {len(there)} images, but samples.jsonl lists {len(wanted)} "
+                f"(for instance '{odd}' is in only one of them); sample again into a new folder"
+            )
+        self._checked.add(source)
+
+    @cached_property
+    def _checked(self) -> set[Source]:
+        return set()
+
+    def image(self, source: Source, index: int) -> np.ndarray:
+        """(H, W, 3) uint8 RGB. Photographs may differ in size, but not from their truth."""
+        import cv2
+
+        self.check(source)
+        record = self.records[index]
+        file = self.path / source / f"{record.id}.png"
+        image = cv2.imread(str(file), cv2.IMREAD_COLOR)
+        if image is None:
+            raise UserError(f"'{file}' cannot be read as an image; sample again")
+        height, width = image.shape[:2]
+        x0, y0, x1, y1 = record.box
+        if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height):
+            raise UserError(
+                f"the box {list(record.box)} of sample '{record.id}' is empty or outside its "
+                f"{width} x {height} image '{source}/{record.id}.png'"
+            )
+        if source != "truth":
+            real_height, real_width = self._size(index)
+            if (height, width) != (real_height, real_width):
+                raise UserError(
+                    f"'{source}/{record.id}.png' is {width} x {height}, but its real image is "
+                    f"{real_width} x {real_height}; metrics compare images of one size: resize "
+                    "when sampling, not when scoring"
+                )
+        return np.ascontiguousarray(image[..., ::-1])
+
+    def images(self, source: Source) -> Iterator[np.ndarray]:
+        """Every image in the order of the records, read one at a time."""
+        return (self.image(source, i) for i in range(len(self)))
+
+    def _size(self, index: int) -> tuple[int, int]:
+        from PIL import Image
+
+        self.check("truth")
+        with Image.open(self.path / "truth" / f"{self.records[index].id}.png") as image:
+            return image.height, image.width
+
+    @cached_property
+    def characters(self) -> tuple[np.ndarray, np.ndarray]:
+        """Index maps (N, H, W) uint8 and whether each is known (N,) bool."""
+        file = self.path / "truth.npz"
+        if not file.is_file():
+            raise Unavailable(f"no ground-truth character masks ({file.name} is missing)")
+        with np.load(file, allow_pickle=False) as arrays:
+            maps, known = arrays["characters"], arrays["has_characters"].astype(bool)
+        if len(maps) != len(self) or len(known) != len(self):
+            raise UserError(
+                f"'{file}' holds character masks of {len(maps)} samples, but samples.jsonl lists "
+                f"{len(self)}; both must come from one sampling: sample again"
+            )
+        return maps, known
+
+    @cached_property
+    def attention_meta(self) -> dict:
+        """Timesteps and layers ({name: [h, w]}) of the saved attention."""
+        file = self.path / "attention.json"
+        if not file.is_file() or not (self.path / "attention.npz").is_file():
+            raise Unavailable(
+                "no saved attention (attention.npz): only our own models save it, on the task "
+                "reconstruction"
+            )
+        return json.loads(file.read_text())
+
+    def attention(self, timestep: float, layers: Sequence[str] | None = None) -> list[np.ndarray]:
+        """Maps (N, L, h, w) float32 of each layer at one saved timestep, averaged over heads."""
+        meta = self.attention_meta
+        found = []
+        with np.load(self.path / "attention.npz", allow_pickle=False) as arrays:
+            for layer in layers or meta["layers"]:
+                key = f"{timestep:g}/{layer}"
+                if key not in arrays:
+                    raise Unavailable(
+                        f"no saved attention '{key}'; saved are the timesteps "
+                        f"{meta['timesteps']} and the layers {list(meta['layers'])}"
+                    )
+                maps = arrays[key].astype(np.float32)
+                if len(maps) != len(self):
+                    raise UserError(
+                        f"attention '{key}' of '{self.path}' has {len(maps)} samples, but "
+                        f"samples.jsonl lists {len(self)}; sample again"
+                    )
+                found.append(maps)
+        return found

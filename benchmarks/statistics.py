@@ -1,0 +1,155 @@
+"""Intervals and tests for scores: pure functions of numbers, every random one seeded."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+RESAMPLES = 2000
+
+
+class Estimate(NamedTuple):
+    """A value with its 95 % interval (unless another level was asked for) and its n."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+def wilson(successes: float, n: int, *, level: float = 0.95) -> Estimate:
+    """Wilson's score interval of a proportion (Wilson 1927)."""
+    from scipy.special import ndtri
+
+    if n < 1 or not 0 <= successes <= n:
+        raise ValueError(f"wilson needs 0 <= successes <= n and n >= 1, not {successes} of {n}")
+    z = ndtri(0.5 + level / 2)
+    p = successes / n
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    low = 0.0 if successes == 0 else max(0.0, float(centre - half))
+    high = 1.0 if successes == n else min(1.0, float(centre + half))
+    return Estimate(p, low, high, n)
+
+
+def mean_t(values: ArrayLike, *, level: float = 0.95) -> Estimate:
+    """Mean and Student's t-interval: a few seeds. One value has an infinite interval."""
+    from scipy.special import stdtrit
+
+    x = _sample(values)
+    if len(x) == 1:
+        return Estimate(float(x[0]), -np.inf, np.inf, 1)
+    half = stdtrit(len(x) - 1, 0.5 + level / 2) * x.std(ddof=1) / np.sqrt(len(x))
+    return Estimate(float(x.mean()), float(x.mean() - half), float(x.mean() + half), len(x))
+
+
+def bootstrap(
+    values: ArrayLike,
+    statistic: Callable[[np.ndarray], np.ndarray] | None = None,
+    *,
+    resamples: int = RESAMPLES,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Estimate:
+    """Percentile bootstrap over the first axis of `values` (n, ...).
+
+    Args:
+        statistic: maps (R, n, ...) resampled values to (R,) statistics; the mean when absent.
+    """
+    x = _sample(values)
+    statistic = statistic or (lambda a: a.mean(axis=1))
+    rng = np.random.default_rng(seed)
+    block = max(1, 4_000_000 // x.size)
+    drawn = [
+        statistic(x[rng.integers(0, len(x), (min(block, resamples - start), len(x)))])
+        for start in range(0, resamples, block)
+    ]
+    low, high = np.nanquantile(np.concatenate(drawn), [0.5 - level / 2, 0.5 + level / 2])
+    return Estimate(float(statistic(x[None])[0]), float(low), float(high), len(x))
+
+
+def paired_bootstrap(
+    a: ArrayLike, b: ArrayLike, *, resamples: int = RESAMPLES, level: float = 0.95, seed: int = 0
+) -> Estimate:
+    """Mean of a - b over the same samples, resampled together."""
+    a, b = _paired(a, b)
+    return bootstrap(a - b, resamples=resamples, level=level, seed=seed)
+
+
+def ratio_bootstrap(
+    a: ArrayLike, b: ArrayLike, *, resamples: int = RESAMPLES, level: float = 0.95, seed: int = 0
+) -> Estimate:
+    """Ratio of means mean(a) / mean(b) over the same samples, resampled together."""
+    a, b = _paired(a, b)
+    if b.mean() == 0:
+        raise ValueError("the ratio's denominator has mean 0")
+
+    def ratio(pairs: np.ndarray) -> np.ndarray:
+        top, bottom = np.moveaxis(pairs.mean(axis=1), -1, 0)
+        return np.divide(top, bottom, out=np.full_like(top, np.nan), where=bottom != 0)
+
+    return bootstrap(np.stack([a, b], 1), ratio, resamples=resamples, level=level, seed=seed)
+
+
+class McNemar(NamedTuple):
+    """Discordant pairs and the exact two-sided p-value."""
+
+    only_a: int
+    only_b: int
+    p: float
+
+
+def mcnemar(a: ArrayLike, b: ArrayLike) -> McNemar:
+    """McNemar's exact test: were `a` and `b` right equally often on the same samples?"""
+    from scipy.stats import binomtest
+
+    a, b = (x.astype(bool) for x in _paired(a, b))
+    only_a, only_b = int((a & ~b).sum()), int((~a & b).sum())
+    discordant = only_a + only_b
+    p = binomtest(only_a, discordant).pvalue if discordant else 1.0
+    return McNemar(only_a, only_b, float(p))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's step-down adjusted p-values over one table (Holm 1979), in the given order."""
+    p = np.asarray(p_values, float)
+    if np.isnan(p).any() or ((p < 0) | (p > 1)).any():
+        raise ValueError(f"p-values must lie in 0..1: {list(p_values)}")
+    order = np.argsort(p, kind="stable")
+    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(stepped, 1)
+    return adjusted.tolist()
+
+
+def spearman(
+    a: ArrayLike, b: ArrayLike, *, resamples: int = RESAMPLES, level: float = 0.95, seed: int = 0
+) -> Estimate:
+    """Spearman's rank correlation with a bootstrap interval over the pairs; ties averaged."""
+    from scipy.stats import rankdata
+
+    a, b = _paired(a, b)
+
+    def correlation(pairs: np.ndarray) -> np.ndarray:
+        ranks = rankdata(pairs, axis=1)
+        ranks -= ranks.mean(axis=1, keepdims=True)
+        x, y = ranks[..., 0], ranks[..., 1]
+        with np.errstate(invalid="ignore"):
+            return (x * y).sum(1) / np.sqrt((x * x).sum(1) * (y * y).sum(1))
+
+    return bootstrap(np.stack([a, b], 1), correlation, resamples=resamples, level=level, seed=seed)
+
+
+def _sample(values: ArrayLike) -> np.ndarray:
+    x = np.asarray(values, float)
+    if len(x) == 0 or np.isnan(x).any():
+        raise ValueError(f"a statistic needs at least one value and no NaN; got n = {len(x)}")
+    return x
+
+
+def _paired(a: ArrayLike, b: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    a, b = _sample(a), _sample(b)
+    if a.shape != b.shape:
+        raise ValueError(f"paired values must be as many: {len(a)} and {len(b)}")
+    return a, b
