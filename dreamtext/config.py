@@ -70,7 +70,7 @@ class AutoencoderConfig(Checked):
     kind: Literal["block_dct", "kl"] = "block_dct"
     channels: int = 16
     downscale: int = 4
-    scaling_factor: float = 1.0
+    scaling_factor: float = 1.15  # brings the embedded world's latents to a std of 1
     weights: str = option("", identity=False)  # kl only: a local diffusers folder
 
 
@@ -114,6 +114,8 @@ class MaskConfig(Checked):
     height: int = 8
     width: int = 16
     min_size: int = 4  # layers whose smaller side is below this are left out
+    resize: Literal["bilinear", "nearest"] = "bilinear"  # nearest: the released code
+    border: Literal["symmetric", "zero"] = "symmetric"  # of the blur; zero: the released code
 
     def check(self) -> None:
         self.require(self.blur_kernel % 2 == 1, "blur_kernel must be odd (1: no blur)")
@@ -175,6 +177,7 @@ class TrainingConfig(Checked):
     dropped_in_attention: bool = True  # released: samples with dropped text stay in L_attn
     accumulate: int = 1
     mixed_precision: Literal["no", "bf16", "fp16"] = "no"
+    data_workers: int = option(0, identity=False)
     checkpoint_every: int = option(200, identity=False)
     validate_every: int = option(300, identity=False)
     log_every: int = option(10, identity=False)

@@ -4,8 +4,8 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-import cv2
 import numpy as np
+from PIL import Image
 
 from dreamtext.errors import RunError
 
@@ -46,7 +46,10 @@ def photograph(package: str, file: str) -> np.ndarray:
             "installed; run the project's installation again"
         )
     path = Path(spec.origin).parent / file
-    pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if pixels is None:
-        raise RunError(f"the photograph {path} cannot be read; reinstall the package {package}")
-    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+    try:
+        with Image.open(path) as picture:
+            return np.asarray(picture.convert("RGB"))
+    except OSError as error:
+        raise RunError(
+            f"the photograph {path} cannot be read ({error}); reinstall the package {package}"
+        ) from error

@@ -1,0 +1,157 @@
+"""U-Net, autoencoder and encoders as one module."""
+
+from dataclasses import dataclass
+
+import torch
+from diffusers import UNet2DConditionModel
+from torch import Tensor, nn
+from torch.nn import functional
+
+from dreamtext import autoencoder, glyph_encoder
+from dreamtext.attention import AttentionRecorder, Maps
+from dreamtext.config import Config
+from dreamtext.data.sample import Batch
+from dreamtext.heads import AlignmentHeads
+from dreamtext.text_encoder import TextEncoder
+
+
+@dataclass(frozen=True, kw_only=True)
+class Condition:
+    """What the U-Net is told besides the noisy latent, at latent size (h, w).
+
+    Attributes:
+        latents: (B, C, h, w) of the real image.     masked: (B, C, h, w) of the masked image.
+        region: (B, 1, h, w), 1 where any pixel of the cell is repainted.
+        extra: (B, K, h, w), coordinates relative to the region (K = 0 or 4).
+    """
+
+    latents: Tensor
+    masked: Tensor
+    region: Tensor
+    extra: Tensor
+
+
+class DreamText(nn.Module):
+    """The method's networks. The autoencoder and the glyph encoder are never trained."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.config = config
+        model = config.model
+        self.text_encoder = TextEncoder(model.text, config.data.max_length)
+        self.glyph_encoder = glyph_encoder.build(model.glyph, config.data.max_length)
+        self.autoencoder = autoencoder.build(model.autoencoder)
+        self.unet = build_unet(config)
+        self.heads = AlignmentHeads(
+            text_width=model.text.width,
+            visual_width=self.glyph_encoder.features,
+            visual_tokens=self.glyph_encoder.tokens,
+            length=config.data.max_length,
+        )
+        self.recorder = AttentionRecorder(self.unet)
+        for frozen in (self.autoencoder, self.glyph_encoder):
+            frozen.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> "DreamText":
+        super().train(mode)
+        self.autoencoder.eval()
+        self.glyph_encoder.eval()
+        return self
+
+    def encode(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) in [-1, 1] -> scaled latents (B, C, h, w), the distribution's mean."""
+        scale = self.config.model.autoencoder.scaling_factor
+        return self.autoencoder.encode(images).latent_dist.mode() * scale
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Scaled latents -> (B, 3, H, W) in [-1, 1]."""
+        scale = self.config.model.autoencoder.scaling_factor
+        return self.autoencoder.decode(latents / scale).sample.clamp(-1, 1)
+
+    @torch.no_grad()
+    def condition(self, batch: Batch) -> Condition:
+        """Encode a batch's image and masked image, and bring its region to latent size."""
+        latents, masked = self.encode(torch.cat([batch.image, batch.masked_image])).chunk(2)
+        size = latents.shape[-2:]
+        region = functional.adaptive_max_pool2d(batch.region, size)
+        extra = (
+            coordinates(batch.region, size) if self.config.model.unet.coordinates else region[:, :0]
+        )
+        return Condition(latents=latents, masked=masked, region=region, extra=extra)
+
+    def denoise(
+        self,
+        noisy: Tensor,
+        timesteps: Tensor,
+        condition: Condition,
+        context: Tensor,
+        tokens: Tensor,
+    ) -> Tensor:
+        """The U-Net's prediction (B, C, h, w) for noisy latents.
+
+        Args:
+            context: (B, T, D) character tokens.   tokens: (B, L) ids, for the attention mask.
+        """
+        given = [noisy, condition.region, condition.masked, condition.extra]
+        return self.unet(
+            torch.cat(given, dim=1),
+            timesteps,
+            encoder_hidden_states=context,
+            encoder_attention_mask=self.text_encoder.attention_mask(tokens),
+        ).sample
+
+    def denoise_recorded(
+        self,
+        noisy: Tensor,
+        timesteps: Tensor,
+        condition: Condition,
+        context: Tensor,
+        tokens: Tensor,
+    ) -> tuple[Tensor, Maps]:
+        """As `denoise`, with the cross-attention of every layer (B, T, h, w) beside it."""
+        with self.recorder.recording(tuple(noisy.shape[-2:])) as maps:
+            prediction = self.denoise(noisy, timesteps, condition, context, tokens)
+        return prediction, maps
+
+
+def build_unet(config: Config) -> UNet2DConditionModel:
+    """The U-Net a configuration describes, freshly initialised."""
+    unet, latent = config.model.unet, config.model.autoencoder
+    levels = range(len(unet.widths))
+    down = ["CrossAttnDownBlock2D" if unet.attention[i] else "DownBlock2D" for i in levels]
+    up = ["CrossAttnUpBlock2D" if unet.attention[i] else "UpBlock2D" for i in reversed(levels)]
+    return UNet2DConditionModel(
+        sample_size=None,
+        in_channels=2 * latent.channels + 1 + (4 if unet.coordinates else 0),
+        out_channels=latent.channels,
+        down_block_types=tuple(down),
+        up_block_types=tuple(up),
+        block_out_channels=unet.widths,
+        layers_per_block=unet.layers_per_block,
+        attention_head_dim=unet.heads,  # diffusers' name for the number of heads
+        cross_attention_dim=config.model.text.width,
+        norm_num_groups=unet.norm_groups,
+        use_linear_projection=unet.linear_projection,
+    )
+
+
+def coordinates(region: Tensor, size: tuple[int, int]) -> Tensor:
+    """(B, 4, h, w): x and y relative to the region's box (-1 to 1 inside), its width and height.
+
+    Args:
+        region: (B, 1, H, W), 1 = repaint, at least one pixel of it.
+        size: the latent (h, w).
+    """
+    planes = []
+    for axis, cells in ((3, size[1]), (2, size[0])):
+        pixels = region.shape[axis]
+        present = region.amax(dim=5 - axis).squeeze(1) > 0  # (B, pixels) along this axis
+        place = torch.arange(pixels, device=region.device)
+        low = torch.where(present, place, pixels).amin(dim=1) / pixels
+        high = (torch.where(present, place, -1).amax(dim=1) + 1) / pixels
+        centre = (torch.arange(cells, device=region.device) + 0.5) / cells
+        relative = (2 * (centre - low[:, None]) / (high - low)[:, None] - 1).clamp(-2, 2)
+        shape = (-1, 1, cells) if axis == 3 else (-1, cells, 1)
+        planes.append((relative.reshape(shape), (high - low)[:, None, None]))
+    (x, width), (y, height) = planes
+    return torch.stack([plane.expand(-1, *size) for plane in (x, y, width, height)], dim=1)

@@ -1,0 +1,61 @@
+"""From noise to pictures, and attention on real pictures at chosen noise levels."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dreamtext import diffusion
+from dreamtext.attention import Maps
+from dreamtext.batches import latent_shape
+from dreamtext.config import Config, SamplingConfig
+from dreamtext.data.sample import Batch
+from dreamtext.model import DreamText
+
+
+def noise_for(config: Config, seeds: Sequence[int]) -> Tensor:
+    """(B, C, h, w) standard normal noise, each sample's from its own seed."""
+    shape = latent_shape(config)
+    rows = [np.random.default_rng(seed).standard_normal(shape, np.float32) for seed in seeds]
+    return torch.from_numpy(np.stack(rows))
+
+
+@torch.no_grad()
+def repaint(model: DreamText, batch: Batch, noise: Tensor, sampling: SamplingConfig) -> Tensor:
+    """(B, 3, H, W) in [-1, 1]: the raw pictures with the batch's words painted in.
+
+    Classifier-free guidance against a zero text embedding (METHOD); `noise` as `noise_for` gives.
+    """
+    scheduler = diffusion.sampling_scheduler(model.config.diffusion, sampling.solver)
+    scheduler.set_timesteps(sampling.steps)
+    condition = model.condition(batch)
+    text = model.text_encoder(batch.tokens)
+    latents = noise.to(batch.image.device) * scheduler.init_noise_sigma
+    for timestep in scheduler.timesteps:
+        given = scheduler.scale_model_input(latents, timestep)
+        times = timestep.expand(len(latents)).to(latents.device)
+        guided = model.denoise(given, times, condition, text, batch.tokens)
+        if sampling.guidance != 1:
+            plain = model.denoise(given, times, condition, torch.zeros_like(text), batch.tokens)
+            guided = plain + sampling.guidance * (guided - plain)
+        latents = scheduler.step(guided, timestep, latents).prev_sample
+    return model.decode(latents)
+
+
+@torch.no_grad()
+def attention_at(model: DreamText, batch: Batch, noise: Tensor, noise_level: float) -> Maps:
+    """Every layer's attention (B, T, h, w) on the batch's real images, noised to a level t'."""
+    config = model.config.diffusion
+    timestep = diffusion.timestep_of(config, noise_level)
+    times = torch.full((len(batch.image),), timestep, device=batch.image.device)
+    condition = model.condition(batch)
+    noise = noise.to(batch.image.device)
+    noisy = diffusion.training_scheduler(config).add_noise(condition.latents, noise, times)
+    text = model.text_encoder(batch.tokens)
+    return model.denoise_recorded(noisy, times, condition, text, batch.tokens)[1]
+
+
+def composite(painted: Tensor, batch: Batch) -> Tensor:
+    """The painted region in the untouched photograph."""
+    return painted * batch.region + batch.image * (1 - batch.region)
