@@ -48,3 +48,12 @@ def write_folder(
     maps = np.stack([sample.characters for sample in samples])
     np.savez_compressed(path / "truth.npz", characters=maps, has_characters=np.ones(count, bool))
     return path
+
+
+def write_attention(path: Path, maps: dict[str, np.ndarray]) -> None:
+    """Save `maps` (layer -> (N, L, h, w)) as the attention of every one of `TIMESTEPS`."""
+    keyed = {f"{t:g}/{n}": m.astype(np.float16) for t in TIMESTEPS for n, m in maps.items()}
+    np.savez_compressed(path / "attention.npz", **keyed)
+    layers = {name: list(m.shape[-2:]) for name, m in maps.items()}
+    meta = {"timesteps": list(TIMESTEPS), "layers": layers}
+    (path / "attention.json").write_text(json.dumps(meta))

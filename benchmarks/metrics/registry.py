@@ -129,9 +129,9 @@ class Session:
 
 def registered() -> dict[str, Metric]:
     """Every metric by name, in the order of a table's columns."""
-    from benchmarks.metrics import distances, text
+    from benchmarks.metrics import distances, overlap, text
 
-    metrics = [*text.METRICS, *distances.METRICS]
+    metrics = [*text.METRICS, *overlap.METRICS, *distances.METRICS]
     return {metric.name: metric for metric in metrics}
 
 
@@ -140,6 +140,7 @@ DEFAULT_METRICS = (
     *("SeqAcc-relative/raw", "SeqAcc-relative/composited"),
     *("SeqAcc-ci/raw", "SeqAcc-ci/composited", "SeqAcc-ci/truth"),
     *("NED/raw", "NED/composited", "NED/truth"),
+    *("mIoU", "mIoU-ceiling", "mIoU-relative"),
     *("FD-EffNetLite0/raw", "FD-EffNetLite0/composited"),
     *("effdist/raw", "effdist/composited"),
 )
@@ -148,11 +149,17 @@ DEFAULT_METRICS = (
 def chosen(names: Sequence[str] | None = None) -> list[Metric]:
     """Metrics by name; the default set when none are named.
 
+    `mIoU@0.3` is mIoU at that timestep alone.
+
     Raises:
         UserError: an unknown name, with the nearest known one.
     """
+    from benchmarks.metrics.overlap import at_timestep
+
     known = registered()
     for name in names or ():
+        if metric := at_timestep(name):
+            known[name] = metric
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"; the nearest known one is '{near[0]}'" if near else ""

@@ -7,7 +7,7 @@ attention.npz     "<t:g>/<layer>" -> (N, L, h, w) float16, described by attentio
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -181,23 +181,28 @@ class SampleFolder:
             )
         return json.loads(file.read_text())
 
-    def attention(self, timestep: float, layers: Sequence[str] | None = None) -> list[np.ndarray]:
-        """Maps (N, L, h, w) float32 of each layer at one saved timestep, averaged over heads."""
-        meta = self.attention_meta
-        found = []
+    def attention(self, timestep: float) -> dict[str, np.ndarray]:
+        """Maps (N, L, h, w) float16 by layer at one saved timestep, averaged over heads."""
+        meta, found = self.attention_meta, {}
         with np.load(self.path / "attention.npz", allow_pickle=False) as arrays:
-            for layer in layers or meta["layers"]:
+            for layer, size in meta["layers"].items():
                 key = f"{timestep:g}/{layer}"
                 if key not in arrays:
                     raise Unavailable(
                         f"no saved attention '{key}'; saved are the timesteps "
                         f"{meta['timesteps']} and the layers {list(meta['layers'])}"
                     )
-                maps = arrays[key].astype(np.float32)
+                maps = arrays[key]
                 if len(maps) != len(self):
                     raise UserError(
                         f"attention '{key}' of '{self.path}' has {len(maps)} samples, but "
                         f"samples.jsonl lists {len(self)}; sample again"
                     )
-                found.append(maps)
+                if list(maps.shape[-2:]) != list(size):
+                    raise UserError(
+                        f"attention '{key}' of '{self.path}' is {maps.shape[-2]} x "
+                        f"{maps.shape[-1]}, but attention.json says {size[0]} x {size[1]}; "
+                        "sample again"
+                    )
+                found[layer] = maps
         return found

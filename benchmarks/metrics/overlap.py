@@ -1,0 +1,189 @@
+"""mIoU: latent character masks against ground truth, beside what perfect masks would score."""
+
+import re
+from functools import partial
+
+import numpy as np
+
+from benchmarks.metrics.registry import Measured, Metric, Session
+from benchmarks.metrics.samples import SampleFolder, Unavailable
+from benchmarks.statistics import bootstrap, ratio_bootstrap
+from dreamtext import charset
+from dreamtext.config import MaskConfig
+from dreamtext.schema import to_dict
+
+_BATCH = 128
+_AT = re.compile(r"(.+)@([0-9.]+)")
+
+
+def mean_iou(session: Session, *, timestep: float | None = None, kind: str = "exact") -> Measured:
+    """Mean over samples of the mean IoU of a word's characters, averaged over saved timesteps."""
+    overlaps, known = _overlaps(session), session.folder.characters[1]
+    found = overlaps[kind]  # (N, S) of known samples
+    times = session.folder.attention_meta["timesteps"]
+    if timestep is not None:
+        if timestep not in times:
+            raise Unavailable(f"no attention was saved at timestep {timestep:g}, only at {times}")
+        found = found[:, [times.index(timestep)]]
+    values = found.mean(axis=1)
+    per_timestep = dict(zip(map("{:g}".format, times), overlaps[kind].mean(0), strict=True))
+    details = {
+        "masks": to_dict(session.options.masks),
+        "layers": session.folder.attention_meta["layers"],
+        "by timestep": {t: float(v) for t, v in per_timestep.items()},
+    }
+    return _measured(values, known, details)
+
+
+def pooled_iou(session: Session) -> Measured:
+    """All characters' intersections over all their unions, over saved timesteps."""
+    overlaps, known = _overlaps(session), session.folder.characters[1]
+    both, either = overlaps["intersection"].sum(1), overlaps["union"].sum(1)
+    return Measured(
+        estimate=ratio_bootstrap(both, either),
+        backbone=backbone(session.options.masks),
+        details={"masks": to_dict(session.options.masks), "known": int(known.sum())},
+    )
+
+
+def ceiling(session: Session) -> Measured:
+    """mIoU of perfect masks, taken as attention, after the same blur and threshold."""
+    known = session.folder.characters[1]
+    return _measured(
+        _overlaps(session)["ceiling"], known, {"masks": to_dict(session.options.masks)}
+    )
+
+
+def relative(session: Session) -> Measured:
+    """mIoU over its ceiling on the same samples."""
+    overlaps = _overlaps(session)
+    return Measured(
+        estimate=ratio_bootstrap(overlaps["exact"].mean(1), overlaps["ceiling"]),
+        backbone=backbone(session.options.masks),
+        details={"masks": to_dict(session.options.masks)},
+    )
+
+
+def backbone(masks: MaskConfig) -> str:
+    """The mask settings in one short string: what stands beside an mIoU as its backbone."""
+    blur = f"blur {masks.blur_kernel}/{masks.blur_sigma:g}" if masks.blur_kernel > 1 else "no blur"
+    return f"{masks.height}x{masks.width}, {blur}, mean+{masks.threshold_std:g}std"
+
+
+def tolerant_iou(predicted, truth, reach: int = 1):
+    """(B, L) IoU of bool masks (B, L, H, W) that forgives borders off by `reach` cells.
+
+    A predicted cell counts as right within `reach` of the truth, and a true cell as found within
+    `reach` of the prediction; with p and r those fractions, F = 2 p r / (p + r) is turned into an
+    IoU, F / (2 - F). NaN where both are empty. For truths that are quads, not strokes.
+    """
+    import torch
+    from torch.nn.functional import max_pool2d
+
+    def grown(masks):
+        return max_pool2d(masks.float(), 2 * reach + 1, stride=1, padding=reach) > 0
+
+    def fraction(part, whole):
+        count = whole.sum((-2, -1))
+        return (part & whole).sum((-2, -1)) / torch.where(count == 0, torch.nan, count.float())
+
+    p, r = fraction(grown(truth), predicted), fraction(grown(predicted), truth)
+    one_empty = p.isnan() ^ r.isnan()
+    f = torch.where(p + r == 0, 0, 2 * p * r / (p + r))
+    return torch.where(one_empty, 0, f / (2 - f))
+
+
+def truth_at(folder: SampleFolder, size: tuple[int, int]):
+    """Ground truth (M, L, H, W) bool of the M samples that have it, and their words' ids (M, L)."""
+    import torch
+
+    from dreamtext.masks import ground_truth_masks
+
+    maps, known = folder.characters
+    if not known.any():
+        raise Unavailable(f"none of the {len(known)} samples has ground-truth character masks")
+    words = [r.source_word for r, k in zip(folder.records, known, strict=True) if k]
+    length = max(12, *map(len, words))
+    tokens = torch.tensor([charset.encode(word, length) for word in words])
+    return ground_truth_masks(torch.from_numpy(maps[known]), length, size), tokens
+
+
+def _overlaps(session: Session) -> dict[str, np.ndarray]:
+    """Per known sample (M) and saved timestep (S): IoU, tolerant IoU, counts; and the ceiling."""
+    if "overlaps" in session.kept:
+        return session.kept["overlaps"]
+    import torch
+
+    from dreamtext.masks import (
+        average_attention,
+        intersection_over_union,
+        latent_character_masks,
+        threshold,
+    )
+
+    folder, config = session.folder, session.options.masks
+    meta, known = folder.attention_meta, folder.characters[1]
+    truth, tokens = truth_at(folder, (config.height, config.width))
+    rows: dict[str, list] = {k: [] for k in ("exact", "tolerant", "intersection", "union")}
+    for timestep in meta["timesteps"]:
+        attention = folder.attention(timestep)
+        found: dict[str, list] = {key: [] for key in rows}
+        for start in range(0, len(truth), _BATCH):
+            part = slice(start, start + _BATCH)
+            maps = {n: torch.from_numpy(a[known][part]).float() for n, a in attention.items()}
+            length = min(m.shape[1] for m in maps.values())
+            real, ids = truth[part, :length], tokens[part, :length]
+            masks = latent_character_masks(average_attention(maps, config), ids, config)
+            found["exact"].append(intersection_over_union(masks, real).nanmean(1))
+            found["tolerant"].append(tolerant_iou(masks, real).nanmean(1))
+            found["intersection"].append((masks & real).sum((1, 2, 3)))
+            found["union"].append((masks | real).sum((1, 2, 3)))
+        for key, parts in found.items():
+            rows[key].append(torch.cat(parts))
+    result = {key: torch.stack(parts, 1).double().numpy() for key, parts in rows.items()}
+    perfect = threshold(average_attention({"truth": truth.float()}, config), config.threshold_std)
+    result["ceiling"] = intersection_over_union(perfect, truth).nanmean(1).double().numpy()
+    return session.kept.setdefault("overlaps", result)
+
+
+def _measured(values: np.ndarray, known: np.ndarray, details: dict) -> Measured:
+    masks = details["masks"]
+    per_image: list[float | None] = [None] * len(known)
+    for i, value in zip(np.flatnonzero(known), values, strict=True):
+        per_image[i] = float(value)
+    return Measured(
+        estimate=bootstrap(values),
+        backbone=backbone(MaskConfig(**masks)),
+        per_image=per_image,
+        details=details,
+    )
+
+
+def at_timestep(name: str) -> Metric | None:
+    """`mIoU@0.3` and the like: the metric at one saved timestep; None for other names."""
+    match = _AT.fullmatch(name)
+    if not match or match[1] not in ("mIoU", "mIoU-tolerant"):
+        return None
+    kind = "exact" if match[1] == "mIoU" else "tolerant"
+    return _metric(name, partial(mean_iou, timestep=float(match[2]), kind=kind))
+
+
+def _metric(name: str, measure) -> Metric:
+    return Metric(
+        name=name,
+        version=1,
+        direction="higher",
+        unit="fraction",
+        reads="attention",
+        view="whole",
+        measure=measure,
+    )
+
+
+METRICS = [
+    _metric("mIoU", mean_iou),
+    _metric("mIoU-ceiling", ceiling),
+    _metric("mIoU-relative", relative),
+    _metric("mIoU-pooled", pooled_iou),
+    _metric("mIoU-tolerant", partial(mean_iou, kind="tolerant")),
+]
