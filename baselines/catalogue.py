@@ -1,0 +1,85 @@
+"""Every system by name, and how one is made from plain settings.
+
+    system = build("typeset", {"contrast": 3})
+    answers = ask(system, requests)
+
+Nothing here imports a network library; systems do so when they first repaint.
+"""
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from baselines.references import ClassicalInpainting, InpaintSettings, Masked, Truth
+from baselines.system import NoSettings, System
+from baselines.typeset import Typeset, TypesetSettings
+from dreamtext.errors import UserError
+from dreamtext.schema import from_dict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """How a system is listed and made.
+
+    Attributes:
+        kind: where it runs: a reference, in this process, or in a process of its own.
+        make: settings -> system; it does no work.
+    """
+
+    name: str
+    kind: str
+    summary: str
+    settings: type
+    make: Callable[[Any], System]
+
+
+def entries() -> dict[str, Entry]:
+    """All systems by name, in the order of a table's rows. Our own models are not among them:
+    they are made from a train run's folder (`baselines.ours.OurModel`)."""
+    listed = [
+        Entry(
+            name="truth",
+            kind="reference",
+            summary="the real image: the ceiling",
+            settings=NoSettings,
+            make=lambda settings: Truth(),
+        ),
+        Entry(
+            name="masked",
+            kind="reference",
+            summary="the image with its region grey: the floor",
+            settings=NoSettings,
+            make=lambda settings: Masked(),
+        ),
+        Entry(
+            name="opencv",
+            kind="reference",
+            summary="the region filled without any text",
+            settings=InpaintSettings,
+            make=ClassicalInpainting,
+        ),
+        Entry(
+            name="typeset",
+            kind="reference",
+            summary="the region filled and the word set in a fitting font and colour",
+            settings=TypesetSettings,
+            make=Typeset,
+        ),
+    ]
+    return {entry.name: entry for entry in listed}
+
+
+def build(name: str, values: Mapping[str, Any] | None = None) -> System:
+    """A system by name, with some of its settings changed.
+
+    Raises:
+        UserError: an unknown name or setting, with the nearest known one.
+    """
+    known = entries()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"; the nearest known one is '{near[0]}'" if near else ""
+        raise UserError(f"unknown system '{name}'{hint}; known are {', '.join(known)}")
+    entry = known[name]
+    return entry.make(from_dict(entry.settings, dict(values or {}), path=""))

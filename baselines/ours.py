@@ -1,0 +1,92 @@
+"""A trained DreamText model (or a variant of it) as a system like any other."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from baselines.system import Answer, Capabilities, Request, System
+from dreamtext.config import Config, SamplingConfig
+from dreamtext.data.sample import Sample
+
+if TYPE_CHECKING:
+    from dreamtext.data.sample import Batch
+    from dreamtext.model import DreamText
+
+
+class OurModel(System):
+    """A trained model's folder, painted with `dreamtext.sampling.repaint`.
+
+    Args:
+        folder: what training wrote (`model/` of a train run).
+        sampling: None takes the settings the model was configured with.
+
+    Its `identity` knows only how it samples: which run trained it stands in the train stage's
+    signature.
+    """
+
+    name: ClassVar[str] = "ours"
+
+    def __init__(
+        self, folder: Path, sampling: SamplingConfig | None = None, device: str = "cpu"
+    ) -> None:
+        self.folder, self.device, self._sampling = folder, device, sampling
+
+    @cached_property
+    def model(self) -> "DreamText":
+        from dreamtext.checkpoints import load_model
+
+        return load_model(self.folder).to(self.device)
+
+    @property
+    def config(self) -> Config:
+        return self.model.config
+
+    @cached_property
+    def settings(self) -> SamplingConfig:  # type: ignore[override]
+        return self._sampling or self.config.sampling
+
+    @cached_property
+    def capabilities(self) -> Capabilities:  # type: ignore[override]
+        data = self.config.data
+        return Capabilities(
+            max_length=data.max_length,
+            native_size=(data.height, data.width),
+            licence="this project's",
+        )
+
+    def repaint(self, batch: Sequence[Request]) -> list[Answer]:
+        from dreamtext.sampling import noise_for, repaint
+
+        noise = noise_for(self.config, [r.seed for r in batch])
+        painted = repaint(self.model, self.batch(batch), noise, self.settings)
+        pixels = ((painted.cpu().numpy() + 1) * 127.5).round().clip(0, 255).astype(np.uint8)
+        return [
+            Answer(id=r.id, image=np.ascontiguousarray(p.transpose(1, 2, 0)))
+            for r, p in zip(batch, pixels, strict=True)
+        ]
+
+    def batch(self, requests: Sequence[Request]) -> "Batch":
+        """The requests as the model reads them; character masks are unknown."""
+        from dreamtext.data.sample import collate
+
+        glyph = self.config.model.glyph
+        samples = [
+            Sample(
+                id=r.id,
+                image=r.image,
+                region=r.region,
+                word=r.word,
+                characters=np.zeros(r.region.shape, np.uint8),
+                has_characters=False,
+                quad=r.quad,
+            )
+            for r in requests
+        ]
+        return collate(
+            samples,
+            max_length=self.config.data.max_length,
+            crop_size=(glyph.height, glyph.width),
+        ).to(self.device)
