@@ -57,7 +57,7 @@ def _compared(session: Session, source: Source) -> dict[str, np.ndarray]:
     folder, network = session.folder, efficientnet()
     rows: dict[str, list[np.ndarray]] = {"pooled": [], "real": [], "effdist": []}
     pairs = zip(folder.images(source), folder.images("truth"), strict=True)
-    for batch in _batches(pairs):
+    for batch in same_size_batches(pairs):
         painted, real = zip(*batch, strict=True)
         layers, pooled = network.blocks(painted)
         layers_real, pooled_real = network.blocks(real)
@@ -67,7 +67,7 @@ def _compared(session: Session, source: Source) -> dict[str, np.ndarray]:
     return session.kept.setdefault(key, {k: np.concatenate(v) for k, v in rows.items()})
 
 
-def _batches(pairs: Iterable[tuple]) -> Iterator[list[tuple]]:
+def same_size_batches(pairs: Iterable[tuple]) -> Iterator[list[tuple]]:
     """Up to `_BATCH` consecutive pairs of one size at a time."""
     for _, group in groupby(pairs, key=lambda pair: pair[0].shape):
         while batch := list(islice(group, _BATCH)):

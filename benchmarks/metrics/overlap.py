@@ -48,17 +48,14 @@ def pooled_iou(session: Session) -> Measured:
 
 def ceiling(session: Session) -> Measured:
     """mIoU of perfect masks, taken as attention, after the same blur and threshold."""
-    known = session.folder.characters[1]
-    return _measured(
-        _overlaps(session)["ceiling"], known, {"masks": to_dict(session.options.masks)}
-    )
+    details = {"masks": to_dict(session.options.masks)}
+    return _measured(_ceiling(session), session.folder.characters[1], details)
 
 
 def relative(session: Session) -> Measured:
     """mIoU over its ceiling on the same samples."""
-    overlaps = _overlaps(session)
     return Measured(
-        estimate=ratio_bootstrap(overlaps["exact"].mean(1), overlaps["ceiling"]),
+        estimate=ratio_bootstrap(_overlaps(session)["exact"].mean(1), _ceiling(session)),
         backbone=backbone(session.options.masks),
         details={"masks": to_dict(session.options.masks)},
     )
@@ -109,7 +106,7 @@ def truth_at(folder: SampleFolder, size: tuple[int, int]):
 
 
 def _overlaps(session: Session) -> dict[str, np.ndarray]:
-    """Per known sample (M) and saved timestep (S): IoU, tolerant IoU, counts; and the ceiling."""
+    """Per known sample (M) and saved timestep (S): IoU, tolerant IoU and counts."""
     if "overlaps" in session.kept:
         return session.kept["overlaps"]
     import torch
@@ -118,7 +115,6 @@ def _overlaps(session: Session) -> dict[str, np.ndarray]:
         average_attention,
         intersection_over_union,
         latent_character_masks,
-        threshold,
     )
 
     folder, config = session.folder, session.options.masks
@@ -141,9 +137,17 @@ def _overlaps(session: Session) -> dict[str, np.ndarray]:
         for key, parts in found.items():
             rows[key].append(torch.cat(parts))
     result = {key: torch.stack(parts, 1).double().numpy() for key, parts in rows.items()}
-    perfect = threshold(average_attention({"truth": truth.float()}, config), config.threshold_std)
-    result["ceiling"] = intersection_over_union(perfect, truth).nanmean(1).double().numpy()
     return session.kept.setdefault("overlaps", result)
+
+
+def _ceiling(session: Session) -> np.ndarray:
+    """(M,) IoU of perfect masks of the known samples after blur and threshold."""
+    from dreamtext.masks import average_attention, intersection_over_union, threshold
+
+    config = session.options.masks
+    truth, _ = truth_at(session.folder, (config.height, config.width))
+    perfect = threshold(average_attention({"truth": truth.float()}, config), config.threshold_std)
+    return intersection_over_union(perfect, truth).nanmean(1).double().numpy()
 
 
 def _measured(values: np.ndarray, known: np.ndarray, details: dict) -> Measured:

@@ -129,9 +129,10 @@ class Session:
 
 def registered() -> dict[str, Metric]:
     """Every metric by name, in the order of a table's columns."""
-    from benchmarks.metrics import distances, overlap, text
+    from benchmarks.metrics import canonical, distances, overlap, text
 
-    metrics = [*text.METRICS, *overlap.METRICS, *distances.METRICS]
+    modules = (text, overlap, canonical, distances)
+    metrics = [metric for module in modules for metric in module.METRICS]
     return {metric.name: metric for metric in metrics}
 
 
@@ -146,7 +147,15 @@ DEFAULT_METRICS = (
 )
 
 
-def chosen(names: Sequence[str] | None = None) -> list[Metric]:
+def default_metrics(options: Options | None = None) -> tuple[str, ...]:
+    """The default set, with FID, KID and LPIPS where their weight files were given."""
+    names = [*(("FID", "KID") if options and options.inception else ())]
+    names += ["LPIPS"] if options and options.alexnet else []
+    canonical = tuple(f"{name}/{source}" for name in names for source in ("raw", "composited"))
+    return DEFAULT_METRICS + canonical
+
+
+def chosen(names: Sequence[str] | None = None, options: Options | None = None) -> list[Metric]:
     """Metrics by name; the default set when none are named.
 
     `mIoU@0.3` is mIoU at that timestep alone.
@@ -157,20 +166,21 @@ def chosen(names: Sequence[str] | None = None) -> list[Metric]:
     from benchmarks.metrics.overlap import at_timestep
 
     known = registered()
-    for name in names or ():
+    names = names or default_metrics(options)
+    for name in names:
         if metric := at_timestep(name):
             known[name] = metric
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"; the nearest known one is '{near[0]}'" if near else ""
             raise UserError(f"unknown metric '{name}'{hint}; known are {', '.join(known)}")
-    return [known[name] for name in names or DEFAULT_METRICS]
+    return [known[name] for name in names]
 
 
-def versions(names: Sequence[str] | None = None) -> dict[str, int]:
+def versions(names: Sequence[str] | None = None, options: Options | None = None) -> dict[str, int]:
     """Version of each metric: part of a score run's signature, so that a corrected metric
     scores again without sampling again."""
-    return {metric.name: metric.version for metric in chosen(names)}
+    return {metric.name: metric.version for metric in chosen(names, options)}
 
 
 def score_samples(
@@ -182,7 +192,7 @@ def score_samples(
 
     Args:
         folder: what the sample stage wrote.
-        metrics: names from `registered()`; None takes `DEFAULT_METRICS`.
+        metrics: names from `registered()`; None takes `default_metrics(options)`.
         options: judge, mask settings, weight files and cache; None takes the defaults.
 
     Returns:
@@ -193,7 +203,7 @@ def score_samples(
         UserError: the folder is no folder of samples, or a metric's name is unknown.
     """
     session = Session(SampleFolder(Path(folder)), options or Options())
-    wanted = chosen(metrics)
+    wanted = chosen(metrics, session.options)
     if not session.folder.records:  # reads and checks samples.jsonl before any work
         raise UserError(f"'{folder}' holds no samples")
     return [_score(metric, session) for metric in wanted]
