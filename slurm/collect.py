@@ -1,0 +1,90 @@
+"""The job after all others: judge what died without a word, send it again, then collect."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from slurm import aftermath, attempts, job, queue, records
+from slurm.config import ClusterConfig
+from slurm.lease import STALE_AFTER_S, read_lease
+from slurm.queue import QueuedJob
+from slurm.task import Task
+
+
+def run(home: Path, record: Path) -> str:
+    """Sweep the submission of `record`; then run its `collect` program, if it has one."""
+    submission = records.load(record)
+    if again := sweep(home, submission):
+        _send_again(home, submission, again)
+    if not submission.collect:
+        return "swept"
+    first, *rest = submission.collect
+    with open(home / f"collect-{record.stem}.log", "ab") as output:
+        done = subprocess.run(
+            [sys.executable if first == "python" else first, *rest],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    if done.returncode:
+        raise SystemExit(f"the collecting program ended with exit code {done.returncode}")
+    return "collected"
+
+
+def sweep(home: Path, submission: records.Submission) -> list[Task]:
+    """Judge every task that neither is done nor failed, nor alive; returns those to run again."""
+    jobs = queue.mine()
+    newest = records.jobs_of_folders(records.load_all(home))
+    waiting = {id_: t for j in submission.jobs for id_, t in j.elements() if not _settled(t)}
+    known = jobs | queue.ended(set(waiting) - set(jobs))
+    again: list[Task] = []
+    for id_, task in waiting.items():
+        state = known.get(id_, QueuedJob(id_, "UNKNOWN"))
+        lease = read_lease(task.folder)
+        if state.alive or newest[task.folder] != id_ or (lease and lease.held(STALE_AFTER_S)):
+            continue
+        if judge(task, state) == "again":
+            again.append(task)
+    # Tasks that were cancelled because a parent did not succeed get their chance with it.
+    folders = {task.folder for task in again}
+    for task in waiting.values():
+        if task.folder not in folders and folders.intersection(task.after):
+            folders.add(task.folder)
+            again.append(task)
+    return again
+
+
+def judge(task: Task, state: QueuedJob) -> str:
+    """Why a job that is over left a task unsettled. Writes `FAILED.json` if that is final."""
+    lines = attempts.read(task.folder)
+    if not lines or lines[-1]["outcome"] == "retry":
+        if state.state == "CANCELLED" and state.reason != "DependencyNeverSatisfied":
+            aftermath.note_cancelled(task.folder)
+            return "cancelled"
+        return "blocked"  # never started: a parent did not succeed
+    if state.state == "CANCELLED":
+        aftermath.note_cancelled(task.folder)
+        return "cancelled"
+    cause, error = aftermath.explain(state.state, 0)
+    if cause == "killed":
+        cause, error = "lost", f"the job ended ({state.state}) and left no word"
+    return job.record_failure(Path(task.folder), cause, error)
+
+
+def _settled(task: Task) -> bool:
+    return task.done or task.failed
+
+
+def _send_again(home: Path, submission: records.Submission, again: list[Task]) -> None:
+    from slurm.submit import submit
+
+    stages = {j.stage: j.resources for j in submission.jobs if j.tasks}
+    submit(
+        again,
+        home=home,
+        name=submission.name,
+        config=ClusterConfig(stages=stages),
+        project=Path(submission.snapshot),
+        collect=submission.collect,
+        code=Path(submission.snapshot),
+    )
