@@ -96,11 +96,9 @@ def test_a_native_size_is_brought_about_and_undone(size):
     for answer, request in zip(answers, batch, strict=True):
         assert answer.status == "ok"
         assert answer.image.shape == request.image.shape
-        limit = 1.0 if size == (32, 64) else 30.0
         difference = np.abs(answer.image.astype(float) - request.image).mean()
-        assert difference < limit
-        if min(size) >= 32:
-            assert difference < 6
+        limit = {32: 0, 16: 40}.get(size[0], 6)  # smaller than the image: detail is lost
+        assert difference <= limit
 
 
 def test_the_quad_follows_the_image_to_the_native_size():
