@@ -12,10 +12,16 @@ from slurm.task import Task
 
 
 def run(home: Path, record: Path) -> str:
-    """Sweep the submission of `record`; then run its `collect` program, if it has one."""
+    """Sweep the submission of `record`; then run its `collect` program, if it has one.
+
+    If tasks are sent again, or SLURM put one back into the queue after calling it ended (a lost
+    node), another collecting job takes over after them.
+    """
     submission = records.load(record)
-    if again := sweep(home, submission):
-        _send_again(home, submission, again)
+    again, alive = sweep(home, submission)
+    if again or alive:
+        _follow_up(home, submission, again + alive)
+        return "left to the next collecting job"
     if not submission.collect:
         return "swept"
     first, *rest = submission.collect
@@ -31,27 +37,34 @@ def run(home: Path, record: Path) -> str:
     return "collected"
 
 
-def sweep(home: Path, submission: records.Submission) -> list[Task]:
-    """Judge every task that neither is done nor failed, nor alive; returns those to run again."""
+def sweep(home: Path, submission: records.Submission) -> tuple[list[Task], list[Task]]:
+    """Judge every task that is neither done nor failed nor alive.
+
+    Returns:
+        tasks that should run again, and tasks that are still alive.
+    """
     jobs = queue.mine()
     newest = records.jobs_of_folders(records.load_all(home))
     waiting = {id_: t for j in submission.jobs for id_, t in j.elements() if not _settled(t)}
     known = jobs | queue.ended(set(waiting) - set(jobs))
     again: list[Task] = []
+    alive: list[Task] = []
     for id_, task in waiting.items():
         state = known.get(id_, QueuedJob(id_, "UNKNOWN"))
         lease = read_lease(task.folder)
-        if state.alive or newest[task.folder] != id_ or (lease and lease.held(STALE_AFTER_S)):
+        if state.alive:
+            alive.append(task)
+        elif newest[task.folder] != id_ or (lease and lease.held(STALE_AFTER_S)):
             continue
-        if judge(task, state) == "again":
+        elif judge(task, state) == "again":
             again.append(task)
     # Tasks that were cancelled because a parent did not succeed get their chance with it.
     folders = {task.folder for task in again}
     for task in waiting.values():
-        if task.folder not in folders and folders.intersection(task.after):
+        if task not in alive and task.folder not in folders and folders.intersection(task.after):
             folders.add(task.folder)
             again.append(task)
-    return again
+    return again, alive
 
 
 def judge(task: Task, state: QueuedJob) -> str:
@@ -75,16 +88,17 @@ def _settled(task: Task) -> bool:
     return task.done or task.failed
 
 
-def _send_again(home: Path, submission: records.Submission, again: list[Task]) -> None:
+def _follow_up(home: Path, submission: records.Submission, tasks: list[Task]) -> None:
     from slurm.submit import submit
 
     stages = {j.stage: j.resources for j in submission.jobs if j.tasks}
     submit(
-        again,
+        tasks,
         home=home,
         name=submission.name,
         config=ClusterConfig(stages=stages),
         project=Path(submission.snapshot),
         collect=submission.collect,
         code=Path(submission.snapshot),
+        always_collect=True,
     )

@@ -50,6 +50,7 @@ def submit(
     collect: Sequence[str] = (),
     mem_gb: Mapping[str, float] | None = None,
     code: Path | None = None,
+    always_collect: bool = False,
 ) -> Sent:
     """Submit all tasks that still have to run, and a job that collects after the last of them.
 
@@ -60,6 +61,7 @@ def submit(
         collect: program to run after all tasks ended, however they ended.
         mem_gb: folder -> memory, for tasks that need more than their stage's.
         code: an existing snapshot to use instead of taking one.
+        always_collect: send a collecting job even when tasks are only waited for.
 
     Raises:
         SlurmInputError: no SLURM, a partition or account it rejects, a folder not writable or not
@@ -75,10 +77,10 @@ def submit(
     requests = _requests(config, mem_gb or {})
     with _only_submitter(home):
         pending, left_out, alive = _pending(tasks, home)
-        if not pending:
+        if not pending and not (always_collect and alive):
             return Sent(left_out=left_out)
-        first = requests(pending[0])
-        if not first.shared_filesystem:
+        usual = requests(tasks[0])
+        if not usual.shared_filesystem:
             sharing.check_shared(home, queue.node_addresses())
         for task in pending:
             Path(task.folder).mkdir(parents=True, exist_ok=True)
@@ -86,7 +88,8 @@ def submit(
         code = code or snapshot.take(project, home / "snapshots")
         _test_only(arrays, home, name, code)
         submission = records.new(home, name, code, collect)
-        return dataclasses.replace(_send(arrays, submission, home, alive), left_out=left_out)
+        sent = _send(arrays, submission, home, alive, usual)
+        return dataclasses.replace(sent, left_out=left_out)
 
 
 def dry_run(
@@ -193,6 +196,7 @@ def _send(
     submission: records.Submission,
     home: Path,
     alive: Mapping[str, str],
+    usual: Resources,
 ) -> Sent:
     ids: dict[int, str] = {}
     code = Path(submission.snapshot)
@@ -214,8 +218,8 @@ def _send(
         submission.save()
     sent = [job for job in submission.jobs if job.job_id]
     collect_job = ""
-    if sent:
-        collect_job = _send_collector(submission, home, sent, alive, arrays[0].resources)
+    if sent or not failure:
+        collect_job = _send_collector(submission, home, sent, alive, usual)
         queue.release(job.job_id for job in submission.jobs if job.job_id)
         for job in submission.jobs:
             job.released = bool(job.job_id)
