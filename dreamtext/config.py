@@ -113,7 +113,7 @@ class MaskConfig(Checked):
     threshold_std: float = 2.0
     height: int = 8
     width: int = 16
-    min_size: int = 4  # layers whose smaller side is below this are left out
+    min_size: int = 8  # layers whose smaller side is below this are left out
     resize: Literal["bilinear", "nearest"] = "bilinear"  # nearest: the released code
     border: Literal["symmetric", "zero"] = "symmetric"  # of the blur; zero: the released code
 

@@ -9,3 +9,10 @@ def open_dataset(config: DataConfig, split: str) -> Dataset:
     from dreamtext.data.embedded import EmbeddedWorld
 
     return EmbeddedWorld(config, split)
+
+
+def revision(config: DataConfig, split: str) -> str:
+    """A hash of a split's content, without opening its images: part of a run's identity."""
+    from dreamtext.data import embedded
+
+    return embedded.revision(config, split)

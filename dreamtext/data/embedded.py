@@ -219,6 +219,14 @@ def _region(config: DataConfig, quad: np.ndarray) -> np.ndarray:
     return region
 
 
+def revision(config: DataConfig, split: str) -> str:
+    """A hash of everything that decides a split's pictures, without drawing any."""
+    values = identity(config)
+    del values["train_size"]
+    drawn_with = [f.file for f in split_fonts(config, split)]
+    return signature({"version": VERSION, "data": values, "fonts": drawn_with})
+
+
 class EmbeddedWorld(Dataset):
     """A split of the embedded world, drawn once and kept as memory-mapped arrays."""
 
@@ -245,10 +253,7 @@ class EmbeddedWorld(Dataset):
 
     @property
     def revision(self) -> str:
-        values = identity(self.config)
-        del values["train_size"]
-        drawn_with = [f.file for f in self._fonts]
-        return signature({"version": VERSION, "data": values, "fonts": drawn_with})
+        return revision(self.config, self.split)
 
     def __len__(self) -> int:
         return len(self._arrays["font"])

@@ -1,16 +1,21 @@
 """The one sample type every data set yields, and the batch a training step reads."""
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-import torch
-from torch import Tensor
 
 from dreamtext import charset
+
+if TYPE_CHECKING:  # planning a study reads data revisions and must not wait for torch
+    import torch
+    from torch import Tensor
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -54,7 +59,7 @@ class Sample:
             grey, transform, (width, height), borderMode=cv2.BORDER_REPLICATE
         )
 
-    def with_word(self, word: str) -> "Sample":
+    def with_word(self, word: str) -> Sample:
         """The same place with another word to paint: character masks are then unknown."""
         if word == self.word:
             return self
@@ -100,7 +105,7 @@ class Batch:
         """(B, 3, H, W): zero (mid grey) inside the region."""
         return self.image * (1 - self.region)
 
-    def to(self, device: torch.device | str) -> "Batch":
+    def to(self, device: torch.device | str) -> Batch:
         return Batch(**{name: value.to(device) for name, value in vars(self).items()})
 
 
@@ -128,6 +133,8 @@ def assemble(
     crop: np.ndarray,
 ) -> Batch:
     """A `Batch` from stacked arrays as they lie on disk (uint8 images, bool regions)."""
+    import torch
+
     pixels = torch.from_numpy(image).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
     return Batch(
         image=pixels.contiguous(),

@@ -1,0 +1,129 @@
+"""Frozen manifests: which samples, which words are painted over them, from which noise."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from dreamtext.config import DataConfig
+from dreamtext.errors import UserError
+from dreamtext.schema import Checked, signature, to_dict
+
+Task = Literal["reconstruction", "editing"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Benchmark(Checked):
+    """Data set (the run's own) + task + manifest. `file` names a frozen manifest; without one,
+    the manifest is drawn from split, n and seed, always the same."""
+
+    task: Task = "reconstruction"
+    split: str = "test"
+    n: int = 288
+    seed: int = 0
+    file: str = ""
+
+    def check(self) -> None:
+        self.require(self.n > 0, "n must be positive")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """Entries are (index in the split, word to paint, seed of the noise)."""
+
+    dataset: str
+    split: str
+    revision: str
+    task: Task
+    entries: tuple[tuple[int, str, int], ...]
+
+    @property
+    def hash(self) -> str:
+        return signature(to_dict(self))
+
+    def write(self, path: Path) -> None:
+        """One JSON file, with the hash inside."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({**to_dict(self), "hash": self.hash}, indent=1) + "\n")
+
+
+def read(path: Path) -> Manifest:
+    """A manifest from its file.
+
+    Raises:
+        UserError: the file is missing, is no manifest, or was edited.
+    """
+    try:
+        values: dict[str, Any] = json.loads(path.read_text())
+        expected = values.pop("hash")
+        entries = tuple((int(i), str(w), int(s)) for i, w, s in values.pop("entries"))
+        manifest = Manifest(entries=entries, **values)
+    except FileNotFoundError as error:
+        raise UserError(f"there is no manifest {path}; write one with `data manifest`") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is not a manifest ({error})") from error
+    if manifest.hash != expected:
+        raise UserError(
+            f"{path} was edited: its content has the hash {manifest.hash}, it says {expected}; "
+            "write a new one with `data manifest`"
+        )
+    return manifest
+
+
+def draw(config: DataConfig, benchmark: Benchmark) -> Manifest:
+    """The manifest of a benchmark: the first n samples of a split, a word for each, a seed each.
+
+    Raises:
+        UserError: a frozen manifest of another data set or task.
+    """
+    from dreamtext.data import revision
+
+    now = revision(config, benchmark.split)
+    if benchmark.file:
+        manifest = read(Path(benchmark.file))
+        if (manifest.dataset, manifest.revision) != (config.name, now):
+            raise UserError(
+                f"{benchmark.file} is for {manifest.dataset} {manifest.revision}, but the run's "
+                f"data set is {config.name} {now}; write a manifest for it with `data manifest`"
+            )
+        return manifest
+    entries = []
+    for index, word in enumerate(split_words(config, benchmark.split, benchmark.n)):
+        rng = np.random.default_rng([benchmark.seed, index])
+        seed = int(rng.integers(2**31))
+        if benchmark.task == "editing":
+            word = other_word(word, rng)
+        entries.append((index, word, seed))
+    return Manifest(
+        dataset=config.name,
+        split=benchmark.split,
+        revision=now,
+        task=benchmark.task,
+        entries=tuple(entries),
+    )
+
+
+def split_words(config: DataConfig, split: str, n: int) -> list[str]:
+    """The words that stand in a split's first n samples, without drawing the samples."""
+    from dreamtext.data import embedded
+
+    return [
+        embedded.draw_word(config, split, embedded.generator(config, split, index))
+        for index in range(n)
+    ]
+
+
+def other_word(word: str, rng: np.random.Generator) -> str:
+    """Another word of the same length, in the same case; from the shipped list of words, held
+    out from training where it has any of that length."""
+    from dreamtext.data.embedded import word_split
+    from dreamtext.data.words import words
+
+    known = [w for w in words(len(word)) if w != word.lower()]
+    choices = [w for w in known if word_split(w) == "test"] or known
+    chosen = choices[int(rng.integers(len(choices)))]
+    if len(word) > 1 and word[0].isupper() and word[1:].islower():
+        return chosen.capitalize()
+    return chosen.upper() if any(c.isupper() for c in word) else chosen

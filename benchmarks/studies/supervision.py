@@ -1,0 +1,14 @@
+"""Does DreamText need ground-truth character masks, and for how long?"""
+
+from benchmarks.study import Study, Variant
+
+STUDY = Study(
+    name="supervision",
+    question="Character-mask supervision: none, for a warm-up (balanced), or throughout (full).",
+    variants=(
+        Variant(name="none", overrides=("objective.supervision.mode=none",)),
+        Variant(name="balanced", overrides=("objective.supervision.mode=balanced",)),
+        Variant(name="full", overrides=("objective.supervision.mode=full",)),
+    ),
+    reference="none",
+)

@@ -1,0 +1,203 @@
+"""A study: variants x seeds x benchmarks, written like the table it makes."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from benchmarks.manifest import Benchmark, Manifest, draw
+from benchmarks.runs import Run
+from dreamtext.config import Config
+from dreamtext.errors import UserError
+from dreamtext.presets import preset
+from dreamtext.schema import identity, override, to_dict
+
+RECONSTRUCTION = Benchmark(task="reconstruction")
+EDITING = Benchmark(task="editing")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """A row of the table: our model with overrides of the preset, or another system by name."""
+
+    name: str
+    overrides: tuple[str, ...] = ()
+    system: str = "dreamtext"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One variant with one seed on one benchmark: its three runs (a system that is not ours has
+    no training)."""
+
+    variant: Variant
+    seed: int
+    benchmark: Benchmark
+    train: Run | None
+    sample: Run
+    score: Run
+
+    @property
+    def runs(self) -> list[Run]:
+        return [run for run in (self.train, self.sample, self.score) if run]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """What is compared, and how often.
+
+    Attributes:
+        question: what the table answers, printed above it.
+        preset: name of the configuration all variants start from.
+        reference: the variant the others are compared with.
+        metrics: the metrics of its table, in order; all default ones are scored.
+    """
+
+    name: str
+    question: str
+    variants: tuple[Variant, ...]
+    reference: str
+    preset: str = "tiny"
+    overrides: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = (0, 1, 2)
+    benchmarks: tuple[Benchmark, ...] = (RECONSTRUCTION, EDITING)
+    metrics: tuple[str, ...] = (
+        "SeqAcc/raw",
+        "SeqAcc-ci/raw",
+        "NED/raw",
+        "mIoU",
+        "FD-EffNetLite0/raw",
+        "effdist/raw",
+    )
+
+    def __post_init__(self) -> None:
+        names = [v.name for v in self.variants]
+        twice = sorted({n for n in names if names.count(n) > 1})
+        if twice:
+            raise UserError(f"study '{self.name}' has two variants named {', '.join(twice)}")
+        if self.reference not in names:
+            raise UserError(
+                f"study '{self.name}' compares with '{self.reference}', which is none of its "
+                f"variants: {', '.join(names)}"
+            )
+
+    def config(self, variant: Variant, seed: int) -> Config:
+        """The resolved configuration of a variant."""
+        base = override(preset(self.preset), self.overrides)
+        return replace(override(base, variant.overrides), seed=seed)
+
+    def narrowed(
+        self,
+        *,
+        preset: str | None = None,
+        seeds: Iterable[int] | None = None,
+        n: int | None = None,
+        overrides: Iterable[str] = (),
+        where: Mapping[str, Any] | None = None,
+    ) -> "Study":
+        """The same study at another size; `where` keeps cells whose variant, seed or task match."""
+        where = dict(where or {})
+        variants, benchmarks = self.variants, self.benchmarks
+        seeds = tuple(self.seeds if seeds is None else seeds)
+        if unknown := set(where) - {"variant", "seed", "task"}:
+            raise UserError(f"--where knows variant, seed and task, not {', '.join(unknown)}")
+        if "variant" in where:
+            variants = tuple(v for v in variants if v.name in where["variant"].split("|"))
+        if "seed" in where:
+            seeds = tuple(s for s in seeds if str(s) in str(where["seed"]).split("|"))
+        if "task" in where:
+            benchmarks = tuple(b for b in benchmarks if b.task in where["task"].split("|"))
+        if not (variants and seeds and benchmarks):
+            raise UserError(f"no cell of study '{self.name}' matches {where}")
+        if n is not None:
+            benchmarks = tuple(replace(b, n=n) for b in benchmarks)
+        reference = self.reference
+        if reference not in {v.name for v in variants}:
+            reference = variants[0].name
+        return replace(
+            self,
+            preset=preset or self.preset,
+            overrides=(*self.overrides, *overrides),
+            variants=variants,
+            seeds=seeds,
+            benchmarks=benchmarks,
+            reference=reference,
+        )
+
+    def cells(self, root: Path) -> list[Cell]:
+        """Every cell, row by row. Reads no data and imports no torch."""
+        return [
+            self.cell(variant, seed, benchmark, root)
+            for variant in self.variants
+            for seed in self.seeds
+            for benchmark in self.benchmarks
+        ]
+
+    def cell(self, variant: Variant, seed: int, benchmark: Benchmark, root: Path) -> Cell:
+        """The three runs of a cell, each with the identity that decides its result."""
+        config = self.config(variant, seed)
+        title = f"{self.name} {variant.name} seed {seed}"
+        settings = {"config": to_dict(config), "seed": seed}
+        train = train_run(config, root, title) if variant.system == "dreamtext" else None
+        system = {"name": variant.system, "train": train.name if train else ""}
+        manifest = manifest_of(config, benchmark)
+        sample = Run(
+            stage="sample",
+            identity={
+                "system": system,
+                "sampling": identity(config.sampling) if train else {},
+                "data": identity(config.data),
+                "seed": 0 if train else seed,
+                "manifest": manifest.hash,
+            },
+            settings={**settings, "system": variant.system, "benchmark": to_dict(benchmark)},
+            parents={"train": train.name} if train else {},
+            root=root,
+            title=f"{title} {benchmark.task}",
+        )
+        from benchmarks.metrics.registry import versions
+
+        score = Run(
+            stage="score",
+            identity={
+                "sample": sample.name,
+                "metrics": versions(),
+                "masks": identity(config.masks),
+            },
+            settings=settings,
+            parents={"sample": sample.name},
+            root=root,
+            title=f"{title} {benchmark.task}",
+        )
+        return Cell(
+            variant=variant, seed=seed, benchmark=benchmark, train=train, sample=sample, score=score
+        )
+
+
+def train_run(config: Config, root: Path, title: str = "") -> Run:
+    """The training run of a configuration; how it samples is no part of its identity."""
+    meaning = identity(config)
+    del meaning["sampling"]
+    return Run(
+        stage="train",
+        identity={"config": meaning, "data_revision": _revision(config)},
+        settings={"config": to_dict(config), "seed": config.seed},
+        parents={},
+        root=root,
+        title=title,
+    )
+
+
+def _revision(config: Config) -> str:
+    from dreamtext.data import revision
+
+    return revision(config.data, "train")
+
+
+def manifest_of(config: Config, benchmark: Benchmark) -> Manifest:
+    """The benchmark's manifest; drawn once a process."""
+    return _manifest(config.data, benchmark)
+
+
+_manifest = lru_cache(maxsize=64)(draw)
