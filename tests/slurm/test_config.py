@@ -1,0 +1,69 @@
+"""cluster.toml: everything wrong with it is named when it is read."""
+
+import pytest
+
+from slurm.config import ClusterConfig, load
+from slurm.errors import SlurmInputError
+
+GOOD = """
+partition = "gpu"
+time_min = 30
+setup = ["module load cuda"]
+sbatch = {exclude = "n3"}
+[stage.train]
+gpus_per_node = 4
+mem_gb = 64
+"""
+
+
+def test_stage_section_wins_over_the_defaults(tmp_path):
+    path = tmp_path / "cluster.toml"
+    path.write_text(GOOD)
+    config = load(path)
+    assert config.resources("train").gpus_per_node == 4
+    assert config.resources("train").partition == "gpu"
+    assert config.resources("score").gpus_per_node == 0
+    assert config.resources("score").setup == ("module load cuda",)
+
+
+def test_no_file_means_the_clusters_own_defaults():
+    assert load(None).resources("train").partition == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('partitoin = "gpu"', "nearest known one is 'partition'"),
+        ("time_min = 'long'", "'time_min' must be a whole number"),
+        ("time_min = 0", "time_min must be at least 1"),
+        ("gpus_per_node = -1", "must not be negative"),
+        ("setup = 'module load x'", "'setup' must be a list of texts"),
+        ('account = "a\\nb"', "one line"),
+        ("[stage.train]\nmemory = 3", r"\[stage.train\]: unknown key 'memory'"),
+        ("stage = 3", "holds sections"),
+        ("a = = b", "not valid TOML"),
+    ],
+)
+def test_mistake_is_named(tmp_path, text, message):
+    path = tmp_path / "cluster.toml"
+    path.write_text(text)
+    with pytest.raises(SlurmInputError, match=message):
+        load(path)
+
+
+def test_missing_file_is_named(tmp_path):
+    with pytest.raises(SlurmInputError, match=r"nowhere\.toml"):
+        load(tmp_path / "nowhere.toml")
+
+
+def test_overrides_win_and_are_checked():
+    config = ClusterConfig({"time_min": 5}, {"train": {"time_min": 50, "gpus_per_node": 2}})
+    config = config.override(["time_min=7", "train.partition=high", "mem_gb=1.5"])
+    assert config.resources("train").time_min == 7
+    assert config.resources("train").gpus_per_node == 2
+    assert config.resources("train").partition == "high"
+    assert config.resources("score").partition == ""
+    assert config.resources("score").mem_gb == 1.5
+    for wrong in ("time_min", "time_min=soon", "tmie_min=3", "=3"):
+        with pytest.raises(SlurmInputError, match=r"time_min|override"):
+            config.override([wrong])
