@@ -1,5 +1,6 @@
 """A study: variants x seeds x benchmarks, written like the table it makes."""
 
+import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -138,38 +139,12 @@ class Study:
         """The three runs of a cell, each with the identity that decides its result."""
         config = self.config(variant, seed)
         title = f"{self.name} {variant.name} seed {seed}"
-        settings = {"config": to_dict(config), "seed": seed}
         train = train_run(config, root, title) if variant.system == "dreamtext" else None
-        system = {"name": variant.system, "train": train.name if train else ""}
-        manifest = manifest_of(config, benchmark)
-        sample = Run(
-            stage="sample",
-            identity={
-                "system": system,
-                "sampling": identity(config.sampling) if train else {},
-                "data": identity(config.data),
-                "seed": 0 if train else seed,
-                "manifest": manifest.hash,
-            },
-            settings={**settings, "system": variant.system, "benchmark": to_dict(benchmark)},
-            parents={"train": train.name} if train else {},
-            root=root,
-            title=f"{title} {benchmark.task}",
-        )
-        from benchmarks.metrics.registry import versions
-
-        score = Run(
-            stage="score",
-            identity={
-                "sample": sample.name,
-                "metrics": versions(),
-                "masks": identity(config.masks),
-            },
-            settings=settings,
-            parents={"sample": sample.name},
-            root=root,
-            title=f"{title} {benchmark.task}",
-        )
+        if train:
+            sample = sample_run(config, benchmark, train, title)
+        else:
+            sample = system_run(config, benchmark, variant.system, seed, root, title)
+        score = score_run(config, sample)
         return Cell(
             variant=variant, seed=seed, benchmark=benchmark, train=train, sample=sample, score=score
         )
@@ -189,6 +164,72 @@ def train_run(config: Config, root: Path, title: str = "") -> Run:
     )
 
 
+def sample_run(config: Config, benchmark: Benchmark, train: Run, title: str = "") -> Run:
+    """The sampling run of a trained model on a benchmark."""
+    return Run(
+        stage="sample",
+        identity={
+            "system": {"name": "dreamtext", "train": train.name},
+            "sampling": identity(config.sampling),
+            "data": identity(config.data),
+            "seed": 0,
+            "manifest": manifest_of(config, benchmark).hash,
+        },
+        settings={
+            "config": to_dict(config),
+            "seed": config.seed,
+            "system": "dreamtext",
+            "benchmark": to_dict(benchmark),
+        },
+        parents={"train": train.name},
+        root=train.root,
+        title=f"{title} {benchmark.task}",
+    )
+
+
+def system_run(
+    config: Config, benchmark: Benchmark, system: str, seed: int, root: Path, title: str = ""
+) -> Run:
+    """The sampling run of a system that is not ours: it has no training."""
+    return Run(
+        stage="sample",
+        identity={
+            "system": {"name": system, "train": ""},
+            "sampling": {},
+            "data": identity(config.data),
+            "seed": seed,
+            "manifest": manifest_of(config, benchmark).hash,
+        },
+        settings={
+            "config": to_dict(config),
+            "seed": seed,
+            "system": system,
+            "benchmark": to_dict(benchmark),
+        },
+        parents={},
+        root=root,
+        title=f"{title} {benchmark.task}",
+    )
+
+
+def score_run(config: Config, sample: Run) -> Run:
+    """The scoring run of a sampling run; a metric's new version makes it another run."""
+    from benchmarks.metrics.registry import versions
+
+    return Run(
+        stage="score",
+        identity={
+            "sample": sample.name,
+            "metrics": versions(),
+            "masks": identity(config.masks),
+        },
+        settings={"config": to_dict(config), "seed": sample.settings["seed"]},
+        parents={"sample": sample.name},
+        root=sample.root,
+        title=sample.title,
+    )
+
+
 def _revision(config: Config) -> str:
     from dreamtext.data import revision
 
@@ -201,3 +242,48 @@ def manifest_of(config: Config, benchmark: Benchmark) -> Manifest:
 
 
 _manifest = lru_cache(maxsize=64)(draw)
+
+
+def study_names() -> list[str]:
+    """The studies that come along."""
+    from benchmarks import studies
+
+    folder = Path(studies.__path__[0])
+    return sorted(p.stem for p in folder.glob("*.py") if not p.stem.startswith("_"))
+
+
+def load_study(name: str) -> Study:
+    """A study by its name, or from a Python file that defines `STUDY`.
+
+    Raises:
+        UserError: there is none, or its file is in error.
+    """
+    import importlib
+    import importlib.util
+
+    if name.endswith(".py"):
+        path = Path(name)
+        if not path.is_file():
+            raise UserError(f"there is no study file {path}")
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        try:
+            spec.loader.exec_module(module)
+        except UserError:
+            raise
+        except Exception as error:
+            raise UserError(f"the study file {path} is in error: {error!r}") from error
+    elif name in study_names():
+        module = importlib.import_module(f"benchmarks.studies.{name}")
+    else:
+        near = difflib.get_close_matches(name, study_names(), n=1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        raise UserError(
+            f"there is no study '{name}'{hint} Known: {', '.join(study_names())}; "
+            "or give a Python file"
+        )
+    if not isinstance(getattr(module, "STUDY", None), Study):
+        raise UserError(f"the study file {name} defines no STUDY of type benchmarks.study.Study")
+    return module.STUDY

@@ -1,0 +1,178 @@
+"""`dreamtext`: the front door. Nothing heavy is imported before a command needs it."""
+
+import errno
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmarks.commands import study
+from dreamtext.errors import RunError, UserError
+from slurm.errors import SlurmError
+
+app = typer.Typer(
+    help="Run, ablate and compare DreamText, which paints a given word into a photograph.\n\n"
+    "Start with `dreamtext study run supervision --preset smoke` (two minutes), or paint a word "
+    "with the model that comes along: `dreamtext edit photo.jpg --region 40,60,200,80 "
+    "--word HELLO --out edited.png`.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(study.app, name="study")
+
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(help="Overrides as section.key=value, such as training.steps=600"),
+]
+RunsOption = Annotated[
+    Path | None, typer.Option("--runs", help="Folder of runs [default: $DREAMTEXT_RUNS or ./runs]")
+]
+Force = Annotated[bool, typer.Option(help="Do the stage again even if it is done")]
+
+
+@app.command()
+def train(
+    overrides: Overrides = None,
+    preset: Annotated[str, typer.Option(help="smoke, demo, tiny or small")] = "tiny",
+    seed: int = 0,
+    runs: RunsOption = None,
+    force: Force = False,
+) -> None:
+    """Train one model; the run's folder is printed. The same command resumes it."""
+    from dataclasses import replace
+
+    from benchmarks.runs import default_root
+    from benchmarks.study import train_run
+    from dreamtext.presets import preset as preset_of
+    from dreamtext.schema import override
+
+    config = replace(override(preset_of(preset), overrides or []), seed=seed)
+    _execute(train_run(config, runs or default_root(), f"{preset} seed {seed}"), force)
+
+
+@app.command()
+def sample(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished training run")],
+    task: Annotated[str, typer.Option(help="reconstruction or editing")] = "reconstruction",
+    n: Annotated[int, typer.Option(help="How many samples of the test split")] = 288,
+    split: Annotated[str, typer.Option(help="test, validation or unseen_fonts")] = "test",
+    manifest: Annotated[Path | None, typer.Option(help="A frozen manifest instead")] = None,
+    guidance: Annotated[float | None, typer.Option(help="Classifier-free guidance")] = None,
+    steps: Annotated[int | None, typer.Option(help="Solver steps")] = None,
+    force: Force = False,
+) -> None:
+    """Repaint a benchmark's samples with a trained model; the folder is printed."""
+    from benchmarks import runs
+    from benchmarks.manifest import Benchmark
+    from benchmarks.stages import config_of
+    from benchmarks.study import sample_run
+    from dreamtext.schema import from_dict, override
+
+    trained = runs.load(run)
+    if trained.stage != "train":
+        raise UserError(f"{run} is a {trained.stage} run; sampling needs a training run")
+    chosen = {"guidance": guidance, "steps": steps}
+    config = override(
+        config_of(trained), [f"sampling.{k}={v}" for k, v in chosen.items() if v is not None]
+    )
+    benchmark = from_dict(
+        Benchmark,
+        {"task": task, "n": n, "split": split, "file": str(manifest) if manifest else ""},
+    )
+    _execute(sample_run(config, benchmark, trained, title=trained.title), force)
+
+
+@app.command()
+def score(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished sampling run")],
+    force: Force = False,
+) -> None:
+    """Score a folder of samples and print the scores."""
+    import json
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from benchmarks import runs
+    from benchmarks.stages import config_of
+    from benchmarks.study import score_run
+
+    sampled = runs.load(run)
+    if sampled.stage != "sample":
+        raise UserError(f"{run} is a {sampled.stage} run; scoring needs a sampling run")
+    scored = score_run(config_of(sampled), sampled)
+    _execute(scored, force)
+    table = Table("metric", "value", "95 % interval", "n", "backbone or reason")
+    for row in json.loads((scored.folder / "scores.json").read_text()):
+        value = "-" if row["value"] is None else f"{row['value']:.4g}"
+        interval = "" if row["low"] is None else f"{row['low']:.4g} to {row['high']:.4g}"
+        table.add_row(
+            row["metric"], value, interval, str(row["n"]), row["reason"] or row["backbone"]
+        )
+    Console().print(table)
+
+
+@app.command()
+def edit(
+    image: Annotated[Path, typer.Argument(help="A photograph")],
+    region: Annotated[str, typer.Option(help="X,Y,W,H in pixels: where the word goes")],
+    word: Annotated[str, typer.Option(help="1 to 12 letters, digits or punctuation marks")],
+    out: Annotated[Path, typer.Option(help="The edited photograph, .png or .jpg")],
+    model: Annotated[
+        Path | None, typer.Option(help="Folder of a trained model [default: the embedded one]")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Another seed, another try")] = 0,
+) -> None:
+    """Paint a word into a region of a photograph."""
+    from benchmarks.editing import edit_photograph
+
+    for line in edit_photograph(image, region, word, out, model, seed):
+        typer.echo(line)
+
+
+def _execute(run: "runs.Run", force: bool) -> None:  # noqa: F821 - a light import's type
+    from benchmarks import runs
+
+    if force and run.folder.exists():
+        runs.forget(run)
+    if run.state == "done":
+        typer.echo(f"{run.folder}: already done, nothing to do", err=True)
+    else:
+        from benchmarks.stages import execute
+        from slurm.stopping import StopFlag
+
+        with StopFlag() as stop:
+            execute(run, stop)
+    typer.echo(run.folder)
+
+
+def main() -> None:
+    """The `dreamtext` command: exit code 2 for misuse, 1 for failure, each with one paragraph."""
+    try:
+        app()
+    except UserError as error:
+        _leave(error, 2)
+    except (RunError, SlurmError) as error:
+        _leave(error, 1)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            _leave(
+                f"the disk is full ({error.filename or 'no file named'}); what was finished is "
+                "kept. Free some space and run the same command to go on",
+                1,
+            )
+        if error.errno in (errno.EACCES, errno.EROFS, errno.ENOENT, errno.ENOTDIR):
+            _leave(f"{error.strerror}: {error.filename}; check the path and its permissions", 1)
+        raise
+
+
+def _leave(message: object, code: int) -> None:
+    print(f"dreamtext: {message}", file=sys.stderr)
+    raise SystemExit(code)
+
+
+if __name__ == "__main__":
+    main()
