@@ -123,5 +123,6 @@ def run(command: list[str], timeout_s: float = TIMEOUT_S) -> str:
     except subprocess.TimeoutExpired as error:
         raise SlurmError(f"{command[0]} did not answer within {timeout_s:g} s") from error
     if done.returncode:
-        raise SlurmError(f"{command[0]} failed: {done.stderr.strip() or done.stdout.strip()}")
+        said = " ".join((done.stderr.strip() or done.stdout.strip()).split())
+        raise SlurmError(f"{command[0]} failed: {said}")
     return done.stdout

@@ -1,5 +1,6 @@
 """The one-machine cluster, brought up once for all tests that need it."""
 
+import getpass
 import os
 import shutil
 import tempfile
@@ -23,10 +24,11 @@ def running_cluster():
 
 
 @pytest.fixture
-def cluster(running_cluster: Cluster, monkeypatch) -> Cluster:
+def cluster(running_cluster: Cluster, monkeypatch):
     """The real cluster, as the one that `sbatch` and its friends talk to in this test."""
     for name in [n for n in os.environ if n.startswith(("SLURM_", "SBATCH_", "SUBMITIT_"))]:
         monkeypatch.delenv(name)
     for name, value in running_cluster.environment().items():
         monkeypatch.setenv(name, value)
-    return running_cluster
+    yield running_cluster
+    running_cluster.run("scancel", "-u", getpass.getuser())
