@@ -15,6 +15,8 @@ class DataConfig(Checked):
     height: int = 32
     width: int = 64
     max_length: int = 12
+    # Data sets with files only: zoom in until the word takes this share of the picture.
+    word_area: float = option(0.04, neutral=0.04)
     # The embedded world only:
     alphabet: Literal["upper", "alphanumeric", "printable"] = "upper"
     min_word_length: int = 3
@@ -30,6 +32,7 @@ class DataConfig(Checked):
             f"word lengths must satisfy 1 <= min_word_length ({self.min_word_length}) <= "
             f"max_word_length ({self.max_word_length}) <= max_length ({self.max_length})",
         )
+        self.require(0 < self.word_area <= 1, "word_area is a share of the picture, 0 to 1")
         self.require(self.train_size > 0, "train_size must be positive")
         self.require(self.fonts >= 0, "fonts must be 0 (all) or a number of fonts")
 

@@ -1,18 +1,29 @@
 """One module per data set, one shared sample type, one shared crop."""
 
-from dreamtext.config import DataConfig
-from dreamtext.data.sample import Dataset
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dreamtext.config import DataConfig
+    from dreamtext.data.sample import Dataset
 
 
-def open_dataset(config: DataConfig, split: str) -> Dataset:
+def open_dataset(config: "DataConfig", split: str) -> "Dataset":
     """The data set a configuration names; `split` is one of that data set's own."""
-    from dreamtext.data.embedded import EmbeddedWorld
+    if config.name == "embedded":
+        from dreamtext.data.embedded import EmbeddedWorld
 
-    return EmbeddedWorld(config, split)
+        return EmbeddedWorld(config, split)
+    from dreamtext.data.prepared import PreparedDataset
+
+    return PreparedDataset(config, split)
 
 
-def revision(config: DataConfig, split: str) -> str:
+def revision(config: "DataConfig", split: str) -> str:
     """A hash of a split's content, without opening its images: part of a run's identity."""
-    from dreamtext.data import embedded
+    if config.name == "embedded":
+        from dreamtext.data import embedded
 
-    return embedded.revision(config, split)
+        return embedded.revision(config, split)
+    from dreamtext.data.index import open_index
+
+    return open_index(config.root, config.name).revision
