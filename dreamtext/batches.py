@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from dreamtext.config import Config
+from dreamtext.data.sample import Dataset
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,10 +53,11 @@ def latent_shape(config: Config) -> tuple[int, int, int]:
 
 
 class StepOrder:
-    """Batch sampler: the indices of every step from `start` on, each epoch its own permutation."""
+    """Batch sampler: the indices of every step from `start` on, each epoch in its own order."""
 
-    def __init__(self, config: Config, size: int, start: int, rank: int, ranks: int) -> None:
-        self.batch, self.size, self.seed = config.training.batch_size, size, config.seed
+    def __init__(self, config: Config, dataset: Dataset, start: int, rank: int, ranks: int) -> None:
+        self.batch, self.size, self.seed = config.training.batch_size, len(dataset), config.seed
+        self.order = dataset.order
         self.start = start * config.training.accumulate
         self.stop = config.training.steps * config.training.accumulate
         self.share = slice(rank * self.batch // ranks, (rank + 1) * self.batch // ranks)
@@ -70,6 +72,6 @@ class StepOrder:
             for place in range(step * self.batch, (step + 1) * self.batch):
                 if place // self.size != epoch:
                     epoch = place // self.size
-                    order = np.random.default_rng([self.seed, epoch]).permutation(self.size)
+                    order = self.order(self.seed, epoch)
                 chosen.append(int(order[place % self.size]))
             yield chosen[self.share]

@@ -175,6 +175,7 @@ def train(
             f"training.batch_size={training.batch_size} is shared among {ranks} processes and "
             "must be a multiple of that number"
         )
+    _refuse_without_characters(config, dataset)
     trainer = Trainer(config, folder, accelerator)
     start = trainer.resume()
     if start == 0 and config.model.glyph.kind == "conv":
@@ -183,7 +184,7 @@ def train(
         )
     log = validation.Log(folder, enabled=writer)
     log.truncate(start)
-    order = StepOrder(config, len(dataset), start, rank, ranks)
+    order = StepOrder(config, dataset, start, rank, ranks)
     crop_size = (config.model.glyph.height, config.model.glyph.width)
     batches = iter(
         DataLoader(
@@ -227,6 +228,16 @@ def train(
         checkpoints.save_model(trainer.model, folder / "model")
     accelerator.wait_for_everyone()
     return trainer.model.eval()
+
+
+def _refuse_without_characters(config: Config, dataset: Dataset) -> None:
+    supervision = config.objective.supervision
+    if supervision.steps(config.training.steps) and not dataset.has_characters:
+        raise UserError(
+            f"the data set '{config.data.name}' has no character masks, so nothing can be "
+            f"supervised, but objective.supervision.mode={supervision.mode}; set "
+            "objective.supervision.mode=none, or train on a data set with masks"
+        )
 
 
 def _refuse_infinite(values: dict[str, float], step: int) -> None:

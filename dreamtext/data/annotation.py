@@ -132,3 +132,6 @@ class Format(Protocol):
 
     def companions(self, image: str) -> tuple[str, ...]:
         """The other files `characters` reads for an image, to be packed with it."""
+
+    def pack(self, path: str, data: bytes) -> tuple[str, bytes]:
+        """A companion's ending and content in a shard; `characters` must read it from there."""

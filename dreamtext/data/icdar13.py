@@ -91,6 +91,9 @@ class Icdar13:
     def companions(self, image: str) -> tuple[str, ...]:
         return ()
 
+    def pack(self, path: str, data: bytes) -> tuple[str, bytes]:
+        return path.rsplit(".", 1)[-1], data
+
 
 def _files(root: Path, below: str, depth: int) -> Iterator[str]:
     try:

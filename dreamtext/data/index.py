@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from dreamtext.data.annotation import Mark
+from dreamtext.data.annotation import Files, Folder, Mark
 from dreamtext.data.splits import SPLITS
 from dreamtext.errors import UserError
 
@@ -118,6 +118,14 @@ class Index:
     def revision(self) -> str:
         return str(self.meta["revision"])
 
+    def files(self) -> Files:
+        """Where the images and masks are read from: the data set's folder, or its shards."""
+        if "shards" in self.meta:
+            from dreamtext.data.shards import Shards
+
+            return Shards(self)
+        return Folder(self.root)
+
     def rows(self, split: str | None = None, max_length: int = 12) -> np.ndarray:
         """(n,) uint32: the rows of a split (None: all) with words of at most `max_length`."""
         keep = self._words.column("length") <= max_length
@@ -150,9 +158,17 @@ class Index:
 
     def images(self) -> Iterator[tuple[str, tuple[int, int], int]]:
         """Every image: path, size (width, height), bytes."""
-        for i in range(len(self._images)):
-            row = {k: v.as_py() for k, v in self._images.row(i).items()}
-            yield row["path"], (row["width"], row["height"]), row["bytes"]
+        for number in range(len(self._images)):
+            yield self.image(number)
+
+    def image(self, number: int) -> tuple[str, tuple[int, int], int]:
+        """One image: path, size (width, height), bytes."""
+        row = {k: v.as_py() for k, v in self._images.row(number).items()}
+        return row["path"], (row["width"], row["height"]), row["bytes"]
+
+    @property
+    def image_count(self) -> int:
+        return len(self._images)
 
 
 def open_index(root: str | Path, name: str) -> Index:

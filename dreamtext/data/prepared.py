@@ -3,8 +3,8 @@
 import numpy as np
 
 from dreamtext.config import DataConfig
-from dreamtext.data import crop, images
-from dreamtext.data.annotation import Files, Folder, Format
+from dreamtext.data import crop, images, shards
+from dreamtext.data.annotation import Files, Format
 from dreamtext.data.formats import format_named
 from dreamtext.data.index import Entry, Index, open_index
 from dreamtext.data.sample import Dataset, Sample
@@ -27,7 +27,7 @@ class PreparedDataset(Dataset):
         self.config, self.split = config, split
         self.index: Index = open_index(config.root, config.name)
         self.format = format_named(config.name)
-        self.files: Files = Folder(self.index.root)
+        self.files: Files = self.index.files()
         self.rows = self.index.rows(split, config.max_length)
         if len(self.rows) == 0:
             raise UserError(
@@ -38,6 +38,12 @@ class PreparedDataset(Dataset):
     @property
     def revision(self) -> str:
         return self.index.revision
+
+    def order(self, seed: int, epoch: int) -> np.ndarray:
+        packed = self.index.meta.get("shards")
+        if packed is None:
+            return super().order(seed, epoch)
+        return shards.order(self.index.image_of(self.rows) // packed["images"], seed, epoch)
 
     @property
     def has_characters(self) -> bool:

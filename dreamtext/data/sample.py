@@ -82,6 +82,15 @@ class Dataset(ABC):
     @abstractmethod
     def __getitem__(self, index: int) -> Sample: ...
 
+    @property
+    def has_characters(self) -> bool:
+        """Whether samples can have character masks at all; without, nothing can be supervised."""
+        return True
+
+    def order(self, seed: int, epoch: int) -> np.ndarray:
+        """(n,) the order of all indices in an epoch of training."""
+        return np.random.default_rng([seed, epoch]).permutation(len(self))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:

@@ -104,6 +104,9 @@ class SynthText:
     def companions(self, image: str) -> tuple[str, ...]:
         return ()
 
+    def pack(self, path: str, data: bytes) -> tuple[str, bytes]:
+        return path.rsplit(".", 1)[-1], data
+
 
 def _corners(boxes: Any) -> np.ndarray:
     """(2, 4, n) or (2, 4) -> (n, 4, 2) float32."""

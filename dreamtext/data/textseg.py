@@ -116,6 +116,9 @@ class TextSeg:
         key = image.removeprefix("image/").rsplit(".", 1)[0]
         return (f"annotation/{key}_mask.png",)
 
+    def pack(self, path: str, data: bytes) -> tuple[str, bytes]:
+        return "mask.png", data
+
 
 @lru_cache(maxsize=8)
 def _split_lists(root: Path) -> dict[str, str]:
