@@ -2,14 +2,14 @@
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from benchmarks.manifest import Benchmark, Manifest, draw
 from benchmarks.runs import Run
-from dreamtext.config import Config
+from dreamtext.config import Config, DataConfig
 from dreamtext.errors import UserError
 from dreamtext.presets import preset
 from dreamtext.schema import identity, override, to_dict
@@ -85,8 +85,10 @@ class Study:
 
     def config(self, variant: Variant, seed: int) -> Config:
         """The resolved configuration of a variant."""
-        base = override(preset(self.preset), self.overrides)
-        return replace(override(base, variant.overrides), seed=seed)
+        return replace(override(self._base(), variant.overrides), seed=seed)
+
+    def _base(self) -> Config:
+        return override(preset(self.preset), self.overrides)
 
     def narrowed(
         self,
@@ -128,36 +130,51 @@ class Study:
 
     def cells(self, root: Path) -> list[Cell]:
         """Every cell, row by row. Reads no data and imports no torch."""
-        return [
-            self.cell(variant, seed, benchmark, root)
-            for variant in self.variants
-            for seed in self.seeds
-            for benchmark in self.benchmarks
-        ]
+        cells = []
+        base = self._base()
+        for variant in self.variants:
+            config = override(base, variant.overrides)
+            for seed in self.seeds:
+                cells += self._row(variant, replace(config, seed=seed), root)
+        return cells
 
     def cell(self, variant: Variant, seed: int, benchmark: Benchmark, root: Path) -> Cell:
         """The three runs of a cell, each with the identity that decides its result."""
-        config = self.config(variant, seed)
+        one = replace(self, benchmarks=(benchmark,))
+        return one._row(variant, self.config(variant, seed), root)[0]
+
+    def _row(self, variant: Variant, config: Config, root: Path) -> list[Cell]:
+        """One variant with one seed on every benchmark."""
+        seed = config.seed
         title = f"{self.name} {variant.name} seed {seed}"
         train = train_run(config, root, title) if variant.system == "dreamtext" else None
-        if train:
-            sample = sample_run(config, benchmark, train, title)
-        else:
-            sample = system_run(config, benchmark, variant.system, seed, root, title)
-        score = score_run(config, sample)
-        return Cell(
-            variant=variant, seed=seed, benchmark=benchmark, train=train, sample=sample, score=score
-        )
+        cells = []
+        for benchmark in self.benchmarks:
+            if train:
+                sample = sample_run(config, benchmark, train, title)
+            else:
+                sample = system_run(config, benchmark, variant.system, seed, root, title)
+            cells.append(
+                Cell(
+                    variant=variant,
+                    seed=seed,
+                    benchmark=benchmark,
+                    train=train,
+                    sample=sample,
+                    score=score_run(config, sample),
+                )
+            )
+        return cells
 
 
 def train_run(config: Config, root: Path, title: str = "") -> Run:
     """The training run of a configuration; how it samples is no part of its identity."""
-    meaning = identity(config)
+    meaning = {f.name: _meaning(getattr(config, f.name)) for f in fields(config)}
     del meaning["sampling"]
     return Run(
         stage="train",
-        identity={"config": meaning, "data_revision": _revision(config)},
-        settings={"config": to_dict(config), "seed": config.seed},
+        identity={"config": meaning, "data_revision": _train_revision(config.data)},
+        settings={"config": _plain(config), "seed": config.seed},
         parents={},
         root=root,
         title=title,
@@ -170,13 +187,13 @@ def sample_run(config: Config, benchmark: Benchmark, train: Run, title: str = ""
         stage="sample",
         identity={
             "system": {"name": "dreamtext", "train": train.name},
-            "sampling": identity(config.sampling),
-            "data": identity(config.data),
+            "sampling": _meaning(config.sampling),
+            "data": _meaning(config.data),
             "seed": 0,
-            "manifest": manifest_of(config, benchmark).hash,
+            "manifest": _manifest_hash(config.data, benchmark),
         },
         settings={
-            "config": to_dict(config),
+            "config": _plain(config),
             "seed": config.seed,
             "system": "dreamtext",
             "benchmark": to_dict(benchmark),
@@ -196,12 +213,12 @@ def system_run(
         identity={
             "system": {"name": system, "train": ""},
             "sampling": {},
-            "data": identity(config.data),
+            "data": _meaning(config.data),
             "seed": seed,
-            "manifest": manifest_of(config, benchmark).hash,
+            "manifest": _manifest_hash(config.data, benchmark),
         },
         settings={
-            "config": to_dict(config),
+            "config": _plain(config),
             "seed": seed,
             "system": system,
             "benchmark": to_dict(benchmark),
@@ -214,26 +231,50 @@ def system_run(
 
 def score_run(config: Config, sample: Run) -> Run:
     """The scoring run of a sampling run; a metric's new version makes it another run."""
-    from benchmarks.metrics.registry import versions
-
     return Run(
         stage="score",
         identity={
             "sample": sample.name,
-            "metrics": versions(),
-            "masks": identity(config.masks),
+            "metrics": _versions(),
+            "masks": _meaning(config.masks),
         },
-        settings={"config": to_dict(config), "seed": sample.settings["seed"]},
+        settings={"config": _plain(config), "seed": sample.settings["seed"]},
         parents={"sample": sample.name},
         root=sample.root,
         title=sample.title,
     )
 
 
-def _revision(config: Config) -> str:
+# A grid's thousands of runs share most sections of their configuration: each is turned into plain
+# values, hashed or looked up once a process. The results are shared, and only ever read.
+
+
+@lru_cache(maxsize=4096)
+def _meaning(section: Any) -> Any:
+    return identity(section)
+
+
+@lru_cache(maxsize=4096)
+def _values(section: Any) -> Any:
+    return to_dict(section)
+
+
+def _plain(config: Config) -> dict[str, Any]:
+    return {f.name: _values(getattr(config, f.name)) for f in fields(config)}
+
+
+@lru_cache(maxsize=64)
+def _train_revision(data: DataConfig) -> str:
     from dreamtext.data import revision
 
-    return revision(config.data, "train")
+    return revision(data, "train")
+
+
+@lru_cache(maxsize=1)
+def _versions() -> dict[str, int]:
+    from benchmarks.metrics.registry import versions
+
+    return versions()
 
 
 def manifest_of(config: Config, benchmark: Benchmark) -> Manifest:
@@ -242,6 +283,11 @@ def manifest_of(config: Config, benchmark: Benchmark) -> Manifest:
 
 
 _manifest = lru_cache(maxsize=64)(draw)
+
+
+@lru_cache(maxsize=64)
+def _manifest_hash(data: DataConfig, benchmark: Benchmark) -> str:
+    return _manifest(data, benchmark).hash
 
 
 def study_names() -> list[str]:

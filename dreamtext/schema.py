@@ -12,6 +12,7 @@ import json
 import types
 import typing
 from dataclasses import field
+from functools import cache
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from dreamtext.errors import UserError
@@ -27,11 +28,16 @@ def option(default: Any, *, identity: bool = True, neutral: Any = _UNSET) -> Any
     return field(default=default, metadata=metadata)
 
 
+@cache  # resolving a class's annotations anew is most of a check's time
+def _hints(cls: type) -> dict[str, Any]:
+    return get_type_hints(cls)
+
+
 class Checked:
     """Checks every field's type when a configuration is made."""
 
     def __post_init__(self) -> None:
-        hints = get_type_hints(type(self))
+        hints = _hints(type(self))
         for f in dataclasses.fields(self):  # type: ignore[arg-type]
             value = _coerce(getattr(self, f.name), hints[f.name], f"{type(self).__name__}.{f.name}")
             object.__setattr__(self, f.name, value)
@@ -64,7 +70,7 @@ def from_dict(cls: type, values: dict[str, Any], base: Any = None, path: str = "
     if not isinstance(values, dict):
         raise UserError(f"'{path}' is a section of keys, but the value {values!r} was given")
     base = cls() if base is None else base
-    hints = get_type_hints(cls)
+    hints = _hints(cls)
     changed = {}
     for key, value in values.items():
         name = f"{path}.{key}" if path else key
