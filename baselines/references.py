@@ -15,6 +15,7 @@ class Truth(System):
     """The real image: the ceiling of every metric. It can only show the word that stands there."""
 
     name: ClassVar[str] = "truth"
+    deterministic: ClassVar[bool] = True
     capabilities = Capabilities(modes=("reconstruction",), licence="none needed")
 
     def repaint(self, batch: Sequence[Request]) -> list[Answer]:
@@ -25,6 +26,7 @@ class Masked(System):
     """The image with grey in its region: the floor of every metric."""
 
     name: ClassVar[str] = "masked"
+    deterministic: ClassVar[bool] = True
     capabilities = Capabilities(licence="none needed")
 
     def repaint(self, batch: Sequence[Request]) -> list[Answer]:
@@ -56,6 +58,7 @@ class ClassicalInpainting(System):
     """The region filled by OpenCV, with no word in it: good pictures that cannot be read."""
 
     name: ClassVar[str] = "opencv"
+    deterministic: ClassVar[bool] = True
     capabilities = Capabilities(licence="Apache-2.0")
 
     def __init__(self, settings: InpaintSettings | None = None) -> None:

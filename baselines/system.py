@@ -10,15 +10,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import cv2
 import numpy as np
 
 from dreamtext import charset
-from dreamtext.data.sample import Sample
 from dreamtext.errors import RunError, UserError
 from dreamtext.schema import Checked, identity
+
+if TYPE_CHECKING:
+    from dreamtext.data.sample import Sample
 
 Task = Literal["reconstruction", "editing"]
 Status = Literal["ok", "unsupported", "error"]
@@ -45,7 +47,7 @@ class Request:
     seed: int
 
     @classmethod
-    def of(cls, sample: Sample, word: str, seed: int) -> "Request":
+    def of(cls, sample: "Sample", word: str, seed: int) -> "Request":
         """The request to paint `word` in a data set's sample."""
         return cls(
             id=sample.id,
@@ -158,10 +160,12 @@ class System(ABC):
         name: as in tables and on the command line.
         version: raised whenever the same requests would give other pictures.
         settings: a frozen configuration; its fields marked `identity=False` are paths and devices.
+        deterministic: whether it makes no use of the requests' seeds.
     """
 
     name: ClassVar[str]
     version: ClassVar[int] = 1
+    deterministic: ClassVar[bool] = False
     capabilities: Capabilities = Capabilities()
     settings: Any = NoSettings()
 

@@ -20,7 +20,7 @@ from dreamtext.schema import from_dict, to_dict
 
 KEPT = 2
 # Parts of the model that a trained model's folder holds; the rest is fixed or only for training.
-_SHIPPED = ("unet.", "text_encoder.")
+_SHIPPED = ("unet.", "text_encoder.", "layout_encoder.")
 
 
 def file_hash(path: Path) -> str:

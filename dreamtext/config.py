@@ -49,6 +49,7 @@ class TextEncoderConfig(Checked):
     null_token: bool = True  # a learned token that background pixels may attend to
     mask_padding: bool = True
     trainable_layers: int = -1  # -1: all; n: only the last n layers (the released code: 2)
+    pretrain_steps: int = option(0, neutral=0)  # contrastive, before training (UDiffText)
 
     def check(self) -> None:
         self.require(self.width % self.heads == 0, "width must be a multiple of heads")
@@ -97,6 +98,20 @@ class UNetConfig(Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SegmentationConfig(Checked):
+    """A character segmentation as a further condition of the U-Net, and its judge (TextDiffuser).
+
+    In training it is the real one, in sampling the word typeset in the region.
+    """
+
+    channels: int = 0  # 0: no such condition (TextDiffuser: 8)
+    pretrain_steps: int = 300  # of the latent segmenter behind objective.character_weight
+
+    def check(self) -> None:
+        self.require(self.channels >= 0, "channels must be 0 (no segmentation) or positive")
+
+
+@dataclass(frozen=True, kw_only=True)
 class DiffusionConfig(Checked):
     """The noise schedule. `shift` s moves timesteps towards noise: t' = s t / (1 + (s - 1) t)."""
 
@@ -131,7 +146,7 @@ class SupervisionConfig(Checked):
 
     mode: Literal["none", "balanced", "full"] = "balanced"
     warmup: float = 0.25  # balanced: the fraction of all steps that are supervised
-    form: Literal["tokens", "pixels", "released"] = "tokens"
+    form: Literal["tokens", "pixels", "max", "released"] = "tokens"  # max: UDiffText's
     weight: float = 0.1
     background_weight: float = 0.5
 
@@ -158,6 +173,8 @@ class ObjectiveConfig(Checked):
     identity_weight: float = 1.0  # of L_id beside L_align (released: 0.1)
     position_weight: float = 0.0  # of the released code's position loss (0.1 there)
     outside_weight: float = 0.1  # of the denoising error outside the region (paper: 1)
+    recogniser_weight: float = option(0.0, neutral=0.0)  # UDiffText: 0.001
+    character_weight: float = option(0.0, neutral=0.0)  # TextDiffuser's character-aware loss: 0.01
     supervision: SupervisionConfig = SupervisionConfig()
 
 
@@ -210,6 +227,9 @@ class ModelConfig(Checked):
     glyph: GlyphEncoderConfig = GlyphEncoderConfig()
     autoencoder: AutoencoderConfig = AutoencoderConfig()
     unet: UNetConfig = UNetConfig()
+    segmentation: SegmentationConfig = option(  # noqa: RUF009 (frozen, as the ones above)
+        SegmentationConfig(), neutral=SegmentationConfig()
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

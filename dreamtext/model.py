@@ -12,6 +12,7 @@ from dreamtext.attention import AttentionRecorder, Maps
 from dreamtext.config import Config
 from dreamtext.data.sample import Batch
 from dreamtext.heads import AlignmentHeads
+from dreamtext.segmentation import LayoutEncoder, Segmenter, class_map
 from dreamtext.text_encoder import TextEncoder
 
 
@@ -23,12 +24,14 @@ class Condition:
         latents: (B, C, h, w) of the real image.     masked: (B, C, h, w) of the masked image.
         region: (B, 1, h, w), 1 where any pixel of the cell is repainted.
         extra: (B, K, h, w), coordinates relative to the region (K = 0 or 4).
+        layout: (B, H, W) int64 character id of every pixel, 0 elsewhere; None if not configured.
     """
 
     latents: Tensor
     masked: Tensor
     region: Tensor
     extra: Tensor
+    layout: Tensor | None = None
 
 
 class DreamText(nn.Module):
@@ -49,6 +52,13 @@ class DreamText(nn.Module):
             length=config.data.max_length,
         )
         self.recorder = AttentionRecorder(self.unet)
+        self.layout_encoder: LayoutEncoder | None = None
+        self.segmenter: Segmenter | None = None
+        if model.segmentation.channels:
+            latent = model.autoencoder
+            self.layout_encoder = LayoutEncoder(model.segmentation, latent.downscale)
+        if config.objective.character_weight:
+            self.segmenter = Segmenter(model.autoencoder.channels).requires_grad_(False)
         for frozen in (self.autoencoder, self.glyph_encoder):
             frozen.requires_grad_(False).eval()
 
@@ -77,7 +87,10 @@ class DreamText(nn.Module):
         extra = (
             coordinates(batch.region, size) if self.config.model.unet.coordinates else region[:, :0]
         )
-        return Condition(latents=latents, masked=masked, region=region, extra=extra)
+        layout = (
+            class_map(batch.characters, batch.tokens) if self.layout_encoder is not None else None
+        )
+        return Condition(latents=latents, masked=masked, region=region, extra=extra, layout=layout)
 
     def denoise(
         self,
@@ -93,6 +106,8 @@ class DreamText(nn.Module):
             context: (B, T, D) character tokens.   tokens: (B, L) ids, for the attention mask.
         """
         given = [noisy, condition.region, condition.masked, condition.extra]
+        if self.layout_encoder is not None:
+            given.append(self.layout_encoder(condition.layout))
         return self.unet(
             torch.cat(given, dim=1),
             timesteps,
@@ -122,7 +137,10 @@ def build_unet(config: Config) -> UNet2DConditionModel:
     up = ["CrossAttnUpBlock2D" if unet.attention[i] else "UpBlock2D" for i in reversed(levels)]
     return UNet2DConditionModel(
         sample_size=None,
-        in_channels=2 * latent.channels + 1 + (4 if unet.coordinates else 0),
+        in_channels=2 * latent.channels
+        + 1
+        + (4 if unet.coordinates else 0)
+        + config.model.segmentation.channels,
         out_channels=latent.channels,
         down_block_types=tuple(down),
         up_block_types=tuple(up),

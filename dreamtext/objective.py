@@ -1,6 +1,6 @@
 """How the terms combine into the loss, and the schedule of supervision."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -27,6 +27,7 @@ class Evidence:
         characters: (B, hp, wp) uint8 index map.       has_characters: (B,) bool.
         text: encoder output (B, T, D).                visual: glyph features (B, V, F).
         dropped: (B,) bool, samples whose text was dropped for guidance.
+        judged: weighted terms of networks that look at the predicted picture, by name.
     """
 
     error: Tensor
@@ -38,6 +39,7 @@ class Evidence:
     text: Tensor
     visual: Tensor
     dropped: Tensor
+    judged: dict[str, Tensor] = field(default_factory=dict)
 
 
 def terms(
@@ -63,6 +65,7 @@ def terms(
         found |= _alignment_terms(evidence, heads, letters, objective)
     if supervised:
         found["supervision"] = _supervision(evidence, average, masks, attended, config)
+    found |= evidence.judged
     found["total"] = torch.stack(list(found.values())).sum()
     return found
 
@@ -138,6 +141,9 @@ def _supervision(
     if supervision.form == "released":
         truth = ground_truth_masks(characters, length, size)
         return supervision.weight * losses.supervision_released(masks, truth, letters).mean()
+    if supervision.form == "max":
+        truth = ground_truth_masks(characters, length, size)
+        return supervision.weight * losses.attention_max(average, truth, letters).mean()
     coverage = character_coverage(characters, length, size)
     if supervision.form == "pixels":
         return supervision.weight * losses.supervision_pixels(average, coverage, letters)

@@ -12,6 +12,7 @@ from dreamtext.batches import latent_shape
 from dreamtext.config import Config, SamplingConfig
 from dreamtext.data.sample import Batch
 from dreamtext.model import DreamText
+from dreamtext.segmentation import laid_out
 
 
 def noise_for(config: Config, seeds: Sequence[int]) -> Tensor:
@@ -29,7 +30,7 @@ def repaint(model: DreamText, batch: Batch, noise: Tensor, sampling: SamplingCon
     """
     scheduler = diffusion.sampling_scheduler(model.config.diffusion, sampling.solver)
     scheduler.set_timesteps(sampling.steps)
-    condition = model.condition(batch)
+    condition = model.condition(_as_asked(model, batch))
     text = model.text_encoder(batch.tokens)
     latents = noise.to(batch.image.device) * scheduler.init_noise_sigma
     for timestep in scheduler.timesteps:
@@ -49,11 +50,16 @@ def attention_at(model: DreamText, batch: Batch, noise: Tensor, noise_level: flo
     config = model.config.diffusion
     timestep = diffusion.timestep_of(config, noise_level)
     times = torch.full((len(batch.image),), timestep, device=batch.image.device)
-    condition = model.condition(batch)
+    condition = model.condition(_as_asked(model, batch))
     noise = noise.to(batch.image.device)
     noisy = diffusion.training_scheduler(config).add_noise(condition.latents, noise, times)
     text = model.text_encoder(batch.tokens)
     return model.denoise_recorded(noisy, times, condition, text, batch.tokens)[1]
+
+
+def _as_asked(model: DreamText, batch: Batch) -> Batch:
+    """What a model may know of a batch when it paints: no real segmentation, but a typeset one."""
+    return batch if model.layout_encoder is None else laid_out(batch)
 
 
 def composite(painted: Tensor, batch: Batch) -> Tensor:

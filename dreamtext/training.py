@@ -14,13 +14,14 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from dreamtext import checkpoints, diffusion, glyph_encoder, optimizer, validation
+from dreamtext import checkpoints, diffusion, optimizer, practice, validation
 from dreamtext.attention import text_attention
 from dreamtext.average import Average
 from dreamtext.batches import Draw, StepOrder, draw_step
 from dreamtext.config import Config
 from dreamtext.data.sample import Batch, Dataset, collate
 from dreamtext.errors import Interrupted, RunError, UserError
+from dreamtext.judged import judged_terms
 from dreamtext.masks import average_attention
 from dreamtext.model import DreamText
 from dreamtext.objective import Evidence, terms
@@ -53,6 +54,7 @@ class TrainingStep(nn.Module):
             text=text,
             visual=self.glyphs(batch),
             dropped=draw.dropped,
+            judged=judged_terms(model, batch, lambda: self.clean(noisy, predicted, draw)),
         )
         return terms(evidence, model.heads, config, supervised=supervised)
 
@@ -64,6 +66,16 @@ class TrainingStep(nn.Module):
         if kind == "epsilon":
             return draw.noise
         return self.scheduler.get_velocity(latents, draw.noise, draw.timesteps)
+
+    def clean(self, noisy: Tensor, predicted: Tensor, draw: Draw) -> Tensor:
+        """The clean latents (B, C, h, w) that a prediction amounts to."""
+        kind = self.model.config.diffusion.prediction
+        if kind == "sample":
+            return predicted
+        kept = self.scheduler.alphas_cumprod.to(noisy.device)[draw.timesteps].view(-1, 1, 1, 1)
+        if kind == "epsilon":
+            return (noisy - (1 - kept).sqrt() * predicted) / kept.sqrt().clamp_min(1e-3)
+        return kept.sqrt() * noisy - (1 - kept).sqrt() * predicted
 
     @torch.no_grad()
     def glyphs(self, batch: Batch) -> Tensor:
@@ -178,12 +190,10 @@ def train(
     _refuse_without_characters(config, dataset)
     trainer = Trainer(config, folder, accelerator)
     start = trainer.resume()
-    if start == 0 and config.model.glyph.kind == "conv":
-        glyph_encoder.practise_reading(
-            trainer.model.glyph_encoder, dataset, config.model.glyph, config.seed
-        )
     log = validation.Log(folder, enabled=writer)
-    log.truncate(start)
+    log.truncate(start or -1)
+    if start == 0 and (learned := practice.before_training(trainer.model, dataset)):
+        log.append({"step": 0, **learned})
     order = StepOrder(config, dataset, start, rank, ranks)
     crop_size = (config.model.glyph.height, config.model.glyph.width)
     batches = iter(
