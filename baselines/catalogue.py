@@ -7,7 +7,7 @@ Nothing here imports a network library; systems do so when they first repaint.
 """
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from baselines.references import ClassicalInpainting, InpaintSettings, Masked, T
 from baselines.system import NoSettings, System
 from baselines.typeset import Typeset, TypesetSettings
 from dreamtext.errors import UserError
-from dreamtext.schema import from_dict
+from dreamtext.schema import override
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +71,12 @@ def entries() -> dict[str, Entry]:
 
 
 def build(name: str, values: Mapping[str, Any] | None = None) -> System:
-    """A system by name, with some of its settings changed.
+    """A system by name, with some of its settings changed."""
+    return configured(name, [f"{key}={value}" for key, value in (values or {}).items()])
+
+
+def configured(name: str, assignments: Sequence[str] = ()) -> System:
+    """A system by name, its settings overridden by `key=value` strings.
 
     Raises:
         UserError: an unknown name or setting, with the nearest known one.
@@ -82,4 +87,4 @@ def build(name: str, values: Mapping[str, Any] | None = None) -> System:
         hint = f"; the nearest known one is '{near[0]}'" if near else ""
         raise UserError(f"unknown system '{name}'{hint}; known are {', '.join(known)}")
     entry = known[name]
-    return entry.make(from_dict(entry.settings, dict(values or {}), path=""))
+    return entry.make(override(entry.settings(), tuple(assignments)))

@@ -70,10 +70,69 @@ def _sample(run: Run, should_stop: Callable[[], bool]) -> None:
             f"{run.identity['manifest']}: the data set changed since; plan the study again"
         )
     runs.write_json(run.folder / "manifest.json", {**_plain(manifest), "hash": manifest.hash})
+    dataset = open_dataset(config.data, manifest.split)
+    if "train" not in run.parents:
+        _ask_system(run, manifest, dataset, should_stop)
+        return
     model = load_model(run.root / run.parents["train"] / "model")
-    paint_manifest(
-        model, config, manifest, open_dataset(config.data, manifest.split), run.folder, should_stop
-    )
+    paint_manifest(model, config, manifest, dataset, run.folder, should_stop)
+
+
+def _ask_system(
+    run: Run, manifest: Manifest, dataset: Any, should_stop: Callable[[], bool]
+) -> None:
+    """As `paint_manifest`, by a system that is not ours; every answer's status is kept."""
+    from baselines.catalogue import configured
+    from baselines.system import Request, ask
+
+    system = configured(run.settings["system"], run.settings["system_overrides"])
+    parts = run.folder / "parts"
+    parts.mkdir(exist_ok=True)
+    requests, sources = [], []
+    for number, entries in _chunks(manifest):
+        if not (parts / f"{number:05d}.npz").exists():
+            here = [dataset[index] for index, _, _ in entries]
+            sources.append((number, here))
+            requests.append(
+                [
+                    Request.of(s, word, _noise_seed(noise, run.settings["seed"]))
+                    for s, (_, word, noise) in zip(here, entries, strict=True)
+                ]
+            )
+    if not system.capabilities.batch_size:  # it wants to be started once, for everything
+        together = ask(system, [r for chunk in requests for r in chunk])
+        answers = {a.id: a for a in together}
+    for (number, here), chunk in zip(sources, requests, strict=True):
+        if should_stop():
+            raise Interrupted("sampling stopped as asked; the same command goes on")
+        if system.capabilities.batch_size:
+            answers = {a.id: a for a in ask(system, chunk)}
+        given = [answers[r.id] for r in chunk]
+        raw = np.stack([a.image for a in given])
+        truth = np.stack([s.image for s in here])
+        region = np.stack([s.region for s in here])[..., None]
+        arrays = {
+            "raw": raw,
+            "composited": np.where(region, raw, truth),
+            "truth": truth,
+            "characters": np.stack([s.characters for s in here]),
+            "has_characters": np.array([s.has_characters for s in here]),
+            "status": np.array([a.status for a in given]),
+            "reason": np.array([a.reason for a in given]),
+            "seconds": np.array([a.seconds for a in given]),
+        }
+        path = parts / f"{number:05d}.npz"
+        beside = path.with_suffix(".tmp.npz")
+        np.savez(beside, **arrays)
+        os.replace(beside, path)
+    _assemble(manifest, dataset, run.folder)
+
+
+def _noise_seed(of_entry: int, of_run: int) -> int:
+    """The manifest's own for the first seed of a study, others for the rest."""
+    if of_run == 0:
+        return of_entry
+    return int(np.random.default_rng([of_entry, of_run]).integers(2**31))
 
 
 def _plain(manifest: Manifest) -> dict[str, Any]:
@@ -143,6 +202,9 @@ def _pixels(images: Any) -> np.ndarray:
     return ((array + 1) * 127.5).round().clip(0, 255).astype(np.uint8)
 
 
+_ANSWERED = ("status", "reason", "seconds")  # of systems that are not ours
+
+
 def _assemble(manifest: Manifest, dataset: Any, folder: Path) -> None:
     """The sample folder's files from its parts: pictures, truth, attention, one line a sample."""
     import shutil
@@ -169,10 +231,11 @@ def _assemble(manifest: Manifest, dataset: Any, folder: Path) -> None:
                     "box": [int(xs.min()), int(ys.min()), int(xs.max()) + 1, int(ys.max()) + 1],
                     "quad": [[round(float(v), 3) for v in corner] for corner in sample.quad],
                     "noise_seed": seed,
+                    **{k: arrays[k][place].item() for k in _ANSWERED if k in arrays},
                 }
             )
         for name, array in arrays.items():
-            if name not in ("raw", "composited", "truth"):
+            if name not in ("raw", "composited", "truth", *_ANSWERED):
                 collected.setdefault(name, []).append(array)
     joined = {name: np.concatenate(parts) for name, parts in collected.items()}
     np.savez_compressed(
@@ -198,12 +261,14 @@ def _score(run: Run, should_stop: Callable[[], bool]) -> None:
     import pandas as pd
 
     from benchmarks.metrics.registry import Options, score_samples
+    from benchmarks.metrics.supported import supported_only
 
     config = config_of(run)
     folder = run.root / run.parents["sample"]
     scores = score_samples(folder, options=Options(masks=config.masks))
     columns = {s.metric: s.per_image for s in scores if s.per_image}
     pd.DataFrame(columns).rename_axis("id").to_csv(run.folder / "per_image.csv")
+    scores += supported_only(folder, scores)
     rows = [{k: v for k, v in asdict(s).items() if k != "per_image"} for s in scores]
     runs.write_json(run.folder / "scores.json", rows)
 

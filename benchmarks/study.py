@@ -20,7 +20,8 @@ EDITING = Benchmark(task="editing")
 
 @dataclass(frozen=True, kw_only=True)
 class Variant:
-    """A row of the table: our model with overrides of the preset, or another system by name."""
+    """A row of the table: our model with overrides of the preset, or another system by name with
+    overrides of that system's settings (`baselines.catalogue`)."""
 
     name: str
     overrides: tuple[str, ...] = ()
@@ -85,7 +86,8 @@ class Study:
 
     def config(self, variant: Variant, seed: int) -> Config:
         """The resolved configuration of a variant."""
-        return replace(override(self._base(), variant.overrides), seed=seed)
+        overrides = variant.overrides if variant.system == "dreamtext" else ()
+        return replace(override(self._base(), overrides), seed=seed)
 
     def _base(self) -> Config:
         return override(preset(self.preset), self.overrides)
@@ -153,7 +155,7 @@ class Study:
             if train:
                 sample = sample_run(config, benchmark, train, title)
             else:
-                sample = system_run(config, benchmark, variant.system, seed, root, title)
+                sample = system_run(config, benchmark, variant, seed, root, title)
             cells.append(
                 Cell(
                     variant=variant,
@@ -205,14 +207,21 @@ def sample_run(config: Config, benchmark: Benchmark, train: Run, title: str = ""
 
 
 def system_run(
-    config: Config, benchmark: Benchmark, system: str, seed: int, root: Path, title: str = ""
+    config: Config, benchmark: Benchmark, variant: Variant, seed: int, root: Path, title: str = ""
 ) -> Run:
-    """The sampling run of a system that is not ours: it has no training."""
+    """The sampling run of a system that is not ours: it has no training.
+
+    A system that makes no use of seeds is run once for all of them.
+    """
+    from baselines.catalogue import configured
+
+    system = configured(variant.system, variant.overrides)
+    seed = 0 if system.deterministic else seed
     return Run(
         stage="sample",
         identity={
-            "system": {"name": system, "train": ""},
-            "sampling": {},
+            "system": {"name": variant.system, "train": ""},
+            "sampling": system.identity(),
             "data": _meaning(config.data),
             "seed": seed,
             "manifest": _manifest_hash(config.data, benchmark),
@@ -220,7 +229,8 @@ def system_run(
         settings={
             "config": _plain(config),
             "seed": seed,
-            "system": system,
+            "system": variant.system,
+            "system_overrides": list(variant.overrides),
             "benchmark": to_dict(benchmark),
         },
         parents={},

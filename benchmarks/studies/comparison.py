@@ -1,0 +1,54 @@
+"""DreamText beside other objectives under the same budget, and beside references.
+
+Every trained row is the same network with the same data, steps and sampling. What differs:
+
+- plain: no character guidance at all: the denoising loss alone.
+- unsupervised: DreamText's terms, without ground-truth character masks (study `supervision`, none).
+- udifftext: the character encoder is pre-trained by contrast with word crops and then frozen; the
+  attention is supervised by ground truth throughout.
+- textdiffuser: a character segmentation beside the noisy latent (the real one in training, the
+  word typeset in its region in sampling) and the character-aware loss.
+- dreamtext: balanced supervision (study `supervision`, balanced).
+"""
+
+from benchmarks.study import Study, Variant
+
+_NO_GUIDANCE = ("objective.gamma=0", "objective.alpha=0", "objective.beta=0")
+
+STUDY = Study(
+    name="comparison",
+    question=(
+        "What do DreamText's character masks add to other ways of guiding characters, with the "
+        "same network, data and steps? The steps some objectives practise before training come "
+        "on top: the udifftext encoder's 600, the textdiffuser segmenter's 1000."
+    ),
+    variants=(
+        Variant(name="truth", system="truth"),
+        Variant(name="masked", system="masked"),
+        Variant(name="opencv", system="opencv"),
+        Variant(name="typeset", system="typeset"),
+        Variant(name="plain", overrides=("objective.supervision.mode=none", *_NO_GUIDANCE)),
+        Variant(name="unsupervised", overrides=("objective.supervision.mode=none",)),
+        Variant(
+            name="udifftext",
+            overrides=(
+                "objective.supervision.mode=full",
+                *_NO_GUIDANCE,
+                "model.text.pretrain_steps=600",
+                "model.text.trainable_layers=0",
+            ),
+        ),
+        Variant(
+            name="textdiffuser",
+            overrides=(
+                "objective.supervision.mode=none",
+                *_NO_GUIDANCE,
+                "model.segmentation.channels=8",
+                "model.segmentation.pretrain_steps=1000",
+                "objective.character_weight=0.01",
+            ),
+        ),
+        Variant(name="dreamtext", overrides=("objective.supervision.mode=balanced",)),
+    ),
+    reference="dreamtext",
+)
