@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.commands import study
+from benchmarks.commands import grid, study, watch  # noqa: F401 - two add to study's
 from dreamtext.errors import RunError, UserError
-from slurm.errors import SlurmError
+from slurm.errors import SlurmError, SlurmInputError
 
 app = typer.Typer(
     help="Run, ablate and compare DreamText, which paints a given word into a photograph.\n\n"
@@ -153,7 +153,7 @@ def main() -> None:
     """The `dreamtext` command: exit code 2 for misuse, 1 for failure, each with one paragraph."""
     try:
         app()
-    except UserError as error:
+    except (UserError, SlurmInputError) as error:
         _leave(error, 2)
     except (RunError, SlurmError) as error:
         _leave(error, 1)

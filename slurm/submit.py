@@ -40,6 +40,10 @@ class Sent:
         return sum(len(tasks) for tasks in self.jobs.values())
 
 
+def make_folder(task: Task) -> None:
+    Path(task.folder).mkdir(parents=True, exist_ok=True)
+
+
 def submit(
     tasks: Sequence[Task],
     *,
@@ -51,6 +55,7 @@ def submit(
     mem_gb: Mapping[str, float] | None = None,
     code: Path | None = None,
     always_collect: bool = False,
+    prepare: Callable[[Task], object] = make_folder,
 ) -> Sent:
     """Submit all tasks that still have to run, and a job that collects after the last of them.
 
@@ -62,6 +67,7 @@ def submit(
         mem_gb: folder -> memory, for tasks that need more than their stage's.
         code: an existing snapshot to use instead of taking one.
         always_collect: send a collecting job even when tasks are only waited for.
+        prepare: makes a task's folder ready; called after all checks, before the first is queued.
 
     Raises:
         SlurmInputError: no SLURM, a partition or account it rejects, a folder not writable or not
@@ -82,11 +88,12 @@ def submit(
         usual = requests(tasks[0])
         if not usual.shared_filesystem:
             sharing.check_shared(home, queue.node_addresses())
-        for task in pending:
-            Path(task.folder).mkdir(parents=True, exist_ok=True)
         arrays = layout.arrange(pending, requests, queue.max_array_size(), alive)
         code = code or snapshot.take(project, home / "snapshots")
         _test_only(arrays, home, name, code)
+        for task in pending:
+            prepare(task)
+            attempts.clear_failure(task.folder)
         submission = records.new(home, name, code, collect)
         sent = _send(arrays, submission, home, alive, usual)
         return dataclasses.replace(sent, left_out=left_out)
@@ -158,7 +165,6 @@ def _pending(
         elif (lease := read_lease(task.folder)) and lease.held(STALE_AFTER_S):
             left_out["running"] += 1  # by another launcher, or by hand
         else:
-            attempts.clear_failure(task.folder)
             pending.append(task)
     return pending, {k: v for k, v in left_out.items() if v}, alive
 

@@ -85,10 +85,17 @@ def run(
         str | None,
         typer.Option(help="Do train, sample or score again, and what follows"),
     ] = None,
+    inline: Annotated[
+        bool, typer.Option("--inline", help="NAME is one run: do it at this prompt, to debug it")
+    ] = False,
     runs: RunsOption = None,
     out: Out = None,
 ) -> None:
     """Do what is missing of a study on this machine, then write its report."""
+    if inline:
+        from benchmarks.commands.grid import run_inline
+
+        return run_inline(name, runs)
     from benchmarks import runner
     from benchmarks.runs import default_root
     from dreamtext.errors import RunError, UserError

@@ -6,6 +6,7 @@ and, for `unseen_fonts`, no font family.
 
 import hashlib
 import string
+from functools import lru_cache
 from typing import Literal, get_args
 
 import cv2
@@ -29,6 +30,7 @@ _SUPERSAMPLING = 2
 _VOCABULARY_SHARE = 0.5
 
 
+@lru_cache(maxsize=65536)  # a manifest asks this of the same few thousand words for each entry
 def word_split(word: str) -> str:
     """Which split a word belongs to, by its hash without case: 80 % train, 10 %, 10 % test."""
     digit = int(hashlib.sha256(word.lower().encode()).hexdigest(), 16) % 10

@@ -1,0 +1,122 @@
+"""`dreamtext study status|logs|failures`: what a study's runs are doing. Imports no torch."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from benchmarks.commands.selection import RunName, chosen, duration, find_run, root_of
+from benchmarks.commands.study import Name, Preset, RunsOption, Samples, Seeds, Set, Where, app
+
+if TYPE_CHECKING:
+    from slurm.status import TaskStatus
+
+_STATES = ("new", "queued", "running", "hung", "lost", "cancelled", "failed", "done")
+
+
+@app.command()
+def status(
+    name: Name,
+    preset: Preset = None,
+    seeds: Seeds = None,
+    n: Samples = None,
+    where: Where = None,
+    set_: Set = None,
+    runs: RunsOption = None,
+    watch: Annotated[
+        float | None, typer.Option(help="Show again every so many seconds, until all is settled")
+    ] = None,
+    all_: Annotated[bool, typer.Option("--all", help="A line for every run")] = False,
+) -> None:
+    """What every run of a study is doing."""
+    from benchmarks import grid
+    from slurm.status import counts
+    from slurm.status import status as status_of
+
+    _, cells, root = chosen(name, preset, seeds, n, where, set_, runs)
+    todo = grid.distinct_runs(cells)
+    tasks, steps = grid.tasks(todo), grid.steps(todo)
+    titles = {task.folder: run.title for task, run in zip(tasks, todo, strict=True)}
+    while True:
+        found = status_of(tasks, grid.home(root), steps=steps)
+        lines = _lines(found, titles, everything=all_)
+        if watch is not None:
+            typer.clear()
+        typer.echo("\n".join(lines))
+        if watch is None or not {"queued", "running", "hung"} & set(counts(found)):
+            return
+        time.sleep(watch)
+
+
+@app.command()
+def logs(
+    run: RunName,
+    runs: RunsOption = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as it grows")] = False,
+    lines: Annotated[int, typer.Option(help="How many lines from the end; 0: all")] = 40,
+) -> None:
+    """What a run has printed."""
+    from slurm.logs import follow as follow_log
+    from slurm.logs import last
+
+    folder = find_run(run, root_of(runs))
+    typer.echo(last(folder, lines), nl=False)
+    if follow:
+        for text in follow_log(folder):
+            typer.echo(text, nl=False)
+
+
+@app.command()
+def failures(
+    name: Name,
+    preset: Preset = None,
+    seeds: Seeds = None,
+    n: Samples = None,
+    where: Where = None,
+    set_: Set = None,
+    runs: RunsOption = None,
+) -> None:
+    """A study's failed runs by error, each with its last lines and likely cause."""
+    from benchmarks import grid
+    from slurm.failures import group
+
+    _, cells, _ = chosen(name, preset, seeds, n, where, set_, runs)
+    groups = group(grid.tasks(grid.distinct_runs(cells)))
+    if not groups:
+        typer.echo("no run has failed")
+    for found in groups:
+        typer.echo(f"{len(found.tasks)} x {found.message}")
+        typer.echo(f"    likely: {found.likely or 'not recognised; see the lines below'}")
+        if found.gave_up:
+            typer.echo(f"    {found.gave_up}, so it is not tried again until `study retry`")
+        typer.echo(f"    on: {', '.join(found.nodes) or 'unknown node'}")
+        typer.echo(f"    runs: {', '.join(task.name for task in found.tasks[:6])}")
+        for line in found.last_lines:
+            typer.echo(f"    | {line}")
+
+
+def _lines(found: "Sequence[TaskStatus]", titles: Mapping[str, str], everything: bool) -> list[str]:
+    from slurm.status import counts
+
+    lines = [f"{'stage':8}" + "".join(f"{state:>11}" for state in _STATES)]
+    for stage in dict.fromkeys(one.task.stage for one in found):
+        count = counts(one for one in found if one.task.stage == stage)
+        lines.append(f"{stage:8}" + "".join(f"{count.get(s, 0) or '-':>11}" for s in _STATES))
+    shown = _STATES if everything else ("running", "hung", "lost", "failed")
+    rows = [one for one in found if one.state in shown]
+    for one in rows if everything else rows[:60]:
+        last = one.progress
+        loss = last.get("total", last.get("loss"))
+        parts = [
+            f"step {last['step']}" if "step" in last else "",
+            f"loss {loss:.4f}" if isinstance(loss, float) else "",
+            f"{duration(one.eta_s)} left" if one.eta_s is not None else "",
+            f"on {one.node}" if one.node else "",
+            one.detail,
+        ]
+        what = ", ".join(part for part in parts if part)
+        lines.append(f"{one.state:9} {one.task.name}  {titles[one.task.folder]}: {what[:160]}")
+    if not everything and len(rows) > 60:
+        lines.append(f"... and {len(rows) - 60} more; --all shows every run")
+    return lines
