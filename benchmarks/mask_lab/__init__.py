@@ -1,0 +1,1 @@
+"""The mask laboratory: saved attention -> latent character masks, over many settings at once."""

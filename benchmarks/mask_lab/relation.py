@@ -1,0 +1,129 @@
+"""Does mask quality go with SeqAcc? Per sample within a run, and per variant across runs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.mask_lab.figures import _pyplot, _save
+from benchmarks.statistics import Estimate, bootstrap, spearman, wilson
+
+BINS = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Values:
+    """One run's values by sample: mIoU under its own settings, and what the judge read.
+
+    `better` is the sample's IoU under the setting that was best on other samples, `best` under
+    the best threshold of each map.
+    """
+
+    title: str
+    miou: np.ndarray
+    seqacc: np.ndarray
+    ned: np.ndarray
+    better: np.ndarray
+    best: np.ndarray
+
+
+def within(values: Values) -> dict[str, Estimate]:
+    """Spearman's correlation over the samples of one run; none where a side never varies."""
+    found = {}
+    for name in ("seqacc", "ned"):
+        other = getattr(values, name)
+        if np.ptp(other) and np.ptp(values.miou):
+            found[name] = spearman(values.miou, other)
+    return found
+
+
+def slope(values: Values) -> Estimate | None:
+    """SeqAcc per mIoU: least squares over the samples of one run, bootstrapped."""
+    if not np.ptp(values.miou):
+        return None
+
+    def slopes(pairs: np.ndarray) -> np.ndarray:
+        x, y = np.moveaxis(pairs - pairs.mean(1, keepdims=True), -1, 0)
+        spread = (x * x).sum(1)
+        return np.divide((x * y).sum(1), spread, out=np.full_like(spread, np.nan), where=spread > 0)
+
+    return bootstrap(np.stack([values.miou, values.seqacc], 1), slopes)
+
+
+def across(runs: list[Values]) -> Estimate | None:
+    """Spearman's correlation of the runs' mean mIoU and SeqAcc; None below four runs."""
+    x, y = [r.miou.mean() for r in runs], [r.seqacc.mean() for r in runs]
+    if len(runs) < 4 or not np.ptp(x) or not np.ptp(y):
+        return None
+    return spearman(x, y)
+
+
+def binned(values: Values, bins: int = BINS) -> list[tuple[float, Estimate]]:
+    """Mean mIoU and SeqAcc (Wilson) of equally large groups of samples, from low mIoU to high."""
+    groups = np.array_split(np.argsort(values.miou, kind="stable"), bins)
+    return [
+        (float(values.miou[g].mean()), wilson(values.seqacc[g].sum(), len(g)))
+        for g in groups
+        if len(g)
+    ]
+
+
+def table(runs: list[Values]):
+    """A row per run and one across them, as a data frame."""
+    import pandas as pd
+
+    rows = []
+    for values in runs:
+        row = {
+            "run": values.title,
+            "n": len(values.miou),
+            "miou": values.miou.mean(),
+            "seqacc": values.seqacc.mean(),
+            "ned": values.ned.mean(),
+            "miou, setting chosen on other samples": values.better.mean(),
+            "miou, best threshold of each map": values.best.mean(),
+        }
+        for name, estimate in within(values).items():
+            row |= _three(f"rank correlation with {name}", estimate)
+        if (steep := slope(values)) is not None:
+            row |= _three("seqacc per miou", steep)
+        rows.append(row)
+    if (estimate := across(runs)) is not None:
+        row = {"run": "across runs", "n": len(runs)}
+        rows.append(row | _three("rank correlation with seqacc", estimate))
+    return pd.DataFrame(rows)
+
+
+def _three(name: str, estimate: Estimate) -> dict[str, float]:
+    return {name: estimate.value, f"{name}, low": estimate.low, f"{name}, high": estimate.high}
+
+
+def plot(runs: list[Values], path: Path) -> None:
+    """Left: SeqAcc of groups of samples against their mIoU, a line a run. Right: a point a run."""
+    plt = _pyplot()
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.8), sharey=True)
+    variants = list(dict.fromkeys(_variant(r.title) for r in runs))
+    colours = {v: plt.get_cmap("tab10")(i) for i, v in enumerate(variants)}
+    named = set()
+    for values in runs:
+        variant = _variant(values.title)
+        groups = binned(values)
+        x = [g[0] for g in groups]
+        y = [g[1].value for g in groups]
+        bounds = np.abs(np.array([[g[1].low, g[1].high] for g in groups]).T - y)
+        label = None if variant in named else variant
+        left.errorbar(x, y, bounds, marker="o", ms=4, lw=1, color=colours[variant], label=label)
+        right.plot(values.miou.mean(), values.seqacc.mean(), "o", color=colours[variant])
+        named.add(variant)
+    left.set_xlabel(f"mIoU of {BINS} equal groups of samples")
+    left.set_ylabel("SeqAcc (95 % Wilson)")
+    left.legend(fontsize=8)
+    right.set_xlabel("mean mIoU of a run")
+    for axes in (left, right):
+        axes.grid(alpha=0.3)
+    _save(figure, path)
+
+
+def _variant(title: str) -> str:
+    """A run's title without its seed and task: what runs of one variant share."""
+    return title.split(" seed ")[0]
