@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.commands import grid, study, watch  # noqa: F401 - two add to study's
+from benchmarks.commands import grid, masks, study, watch  # noqa: F401 - two add to study's
 from dreamtext.errors import RunError, UserError
 from slurm.errors import SlurmError, SlurmInputError
 
@@ -22,6 +22,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(study.app, name="study")
+app.add_typer(masks.app, name="masks")
 
 Overrides = Annotated[
     list[str] | None,
