@@ -9,9 +9,13 @@ Nothing here imports a network library; systems do so when they first repaint.
 import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from baselines.external import DECLARATIONS
+from baselines.process import External, ProcessSettings
 from baselines.references import ClassicalInpainting, InpaintSettings, Masked, Truth
+from baselines.sd_inpainting import DiffusionInpainting, DiffusionInpaintingSettings
 from baselines.system import NoSettings, System
 from baselines.typeset import Typeset, TypesetSettings
 from dreamtext.errors import UserError
@@ -65,6 +69,23 @@ def entries() -> dict[str, Entry]:
             summary="the region filled and the word set in a fitting font and colour",
             settings=TypesetSettings,
             make=Typeset,
+        ),
+        Entry(
+            name="sd2-inpainting",
+            kind="in process",
+            summary="Stable Diffusion 2 inpainting with a prompt: no character guidance",
+            settings=DiffusionInpaintingSettings,
+            make=DiffusionInpainting,
+        ),
+        *(
+            Entry(
+                name=declaration.name,
+                kind="own process",
+                summary=declaration.summary,
+                settings=ProcessSettings,
+                make=partial(External, declaration),
+            )
+            for declaration in DECLARATIONS
         ),
     ]
     return {entry.name: entry for entry in listed}

@@ -7,7 +7,13 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.commands import grid, masks, study, watch  # noqa: F401 - two add to study's
+from benchmarks.commands import (  # noqa: F401 - two add to study's
+    baselines,
+    grid,
+    masks,
+    study,
+    watch,
+)
 from dreamtext.errors import RunError, UserError
 from slurm.errors import SlurmError, SlurmInputError
 
@@ -23,6 +29,7 @@ app = typer.Typer(
 )
 app.add_typer(study.app, name="study")
 app.add_typer(masks.app, name="masks")
+app.add_typer(baselines.app, name="baselines")
 
 Overrides = Annotated[
     list[str] | None,

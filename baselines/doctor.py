@@ -1,0 +1,234 @@
+"""What every system still needs on this machine, and how to get it.
+
+for diagnosis in examine_all():
+    print(diagnosis.name, diagnosis.ready, [f.remedy for f in diagnosis.missing])
+"""
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from baselines.catalogue import configured, entries
+from baselines.process import External
+from baselines.sd_inpainting import SOURCE, DiffusionInpainting
+from baselines.system import Request, System, ask
+from dreamtext import typesetting
+from dreamtext.errors import RunError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing looked at; `remedy` says what to do where it is not `ok`."""
+
+    what: str
+    ok: bool
+    detail: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diagnosis:
+    """A system and all that was looked at."""
+
+    name: str
+    kind: str
+    summary: str
+    licence: str
+    findings: tuple[Finding, ...] = field(default=())
+
+    @property
+    def missing(self) -> list[Finding]:
+        return [f for f in self.findings if not f.ok]
+
+    @property
+    def ready(self) -> bool:
+        return not self.missing
+
+
+def examine_all() -> list[Diagnosis]:
+    """Every system without running it."""
+    return [examine(name) for name in entries()]
+
+
+def examine(name: str, assignments: Sequence[str] = (), *, smoke: bool = False) -> Diagnosis:
+    """One system: its code, revision, weights and environment.
+
+    Args:
+        assignments: `key=value` settings, as where its checkout is.
+        smoke: also paint one sample, which must differ from what it was given. Only tried when
+            nothing is missing.
+    """
+    system = configured(name, assignments)  # refuses unknown names
+    entry = entries()[name]
+    findings = list(_needs(system))
+    if smoke and all(f.ok for f in findings):
+        findings.append(smoke_test(system))
+    return Diagnosis(
+        name=name,
+        kind=entry.kind,
+        summary=entry.summary,
+        licence=system.capabilities.licence,
+        findings=tuple(findings),
+    )
+
+
+def _needs(system: System) -> Iterator[Finding]:
+    if isinstance(system, External):
+        yield _checkout(system)
+        if system.checkout.is_dir():
+            yield from _revision(system)
+        yield from _weights(system)
+        yield _environment(system)
+    elif isinstance(system, DiffusionInpainting):
+        folder = system.settings.weights
+        there = bool(folder) and (Path(folder) / "model_index.json").is_file()
+        yield Finding(
+            what="weights",
+            ok=there,
+            detail=folder or "no folder given",
+            remedy="" if there else f"put {SOURCE} on this machine and set weights=FOLDER",
+        )
+
+
+def _checkout(system: External) -> Finding:
+    known = system.declaration
+    lost = [f for f in known.needed if not (system.checkout / f).is_file()]
+    if not lost:
+        return Finding(what="checkout", ok=True, detail=str(system.checkout))
+    detail = f"{system.checkout} lacks {', '.join(lost)}"
+    if not system.checkout.is_dir():
+        detail = f"no folder {system.checkout}"
+    return Finding(
+        what="checkout",
+        ok=False,
+        detail=detail,
+        remedy=f"clone {known.repository} there, or set checkout=FOLDER",
+    )
+
+
+def _revision(system: External) -> Iterator[Finding]:
+    known = system.declaration
+    asked = ["git", "-C", str(system.checkout), "rev-parse", "HEAD"]
+    try:
+        answer = subprocess.run(asked, capture_output=True, text=True, timeout=20)
+        revision = answer.stdout.strip() if answer.returncode == 0 else ""
+    except (OSError, subprocess.TimeoutExpired):
+        revision = ""
+    if not known.revision:
+        yield Finding(what="revision", ok=True, detail=revision or "unknown: not a git checkout")
+        return
+    yield Finding(
+        what="revision",
+        ok=revision == known.revision,
+        detail=revision or "unknown: not a git checkout",
+        remedy=f"git checkout {known.revision} in {system.checkout}",
+    )
+
+
+def _weights(system: External) -> Iterator[Finding]:
+    for weights in system.capabilities.weights:
+        path = system.weights / weights.file
+        ok, detail = path.exists(), f"no {path}"
+        if ok:
+            detail = str(path)
+            if weights.sha256 and path.is_file():
+                with path.open("rb") as file:
+                    digest = hashlib.file_digest(file, "sha256").hexdigest()
+                ok = digest == weights.sha256
+                detail = f"{path} has the hash {digest[:12]}, expected {weights.sha256[:12]}"
+        yield Finding(
+            what="weights",
+            ok=ok,
+            detail=detail,
+            remedy="" if ok else f"get it from {weights.source}, or set weights=FOLDER",
+        )
+
+
+_ASK = """
+import json, sys
+try:
+    from importlib.metadata import version
+except ImportError:
+    from pkg_resources import get_distribution
+    version = lambda name: get_distribution(name).version
+found = {"python": "%d.%d" % sys.version_info[:2]}
+for name in sys.argv[1:]:
+    try:
+        found[name] = version(name)
+    except Exception:
+        found[name] = None
+print(json.dumps(found))
+"""
+
+
+def _environment(system: External) -> Finding:
+    known = system.declaration
+    remedy = (
+        f"make an environment with Python {known.python} from {known.environment.name} in "
+        "baselines/environments, or set python=INTERPRETER"
+    )
+    if not system.python.is_file():
+        return Finding(what="environment", ok=False, detail=f"no {system.python}", remedy=remedy)
+    wanted = {"python": known.python, **known.packages}
+    asked = [str(system.python), "-c", _ASK, *known.packages]
+    try:
+        answer = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=True)
+        found = json.loads(answer.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError) as error:
+        detail = f"{system.python} cannot be asked: {error}"
+        return Finding(what="environment", ok=False, detail=detail, remedy=remedy)
+    wrong = [
+        f"{name} {found.get(name) or 'missing'} instead of {version}"
+        for name, version in wanted.items()
+        if (found.get(name) or "").split("+")[0] != version
+    ]
+    detail = ", ".join(wrong) if wrong else f"{system.python}, versions as pinned"
+    return Finding(what="environment", ok=not wrong, detail=detail, remedy=remedy)
+
+
+def smoke_test(system: System) -> Finding:
+    """One sample painted: it must come back, in its size, and changed inside its region."""
+    request = smoke_request()
+    try:
+        (answer,) = ask(system, [request])
+    except RunError as error:
+        return Finding(what="smoke sample", ok=False, detail=str(error), remedy="see the detail")
+    if answer.status != "ok" or answer.image is None:
+        detail = f"{answer.status}: {answer.reason}"
+        return Finding(what="smoke sample", ok=False, detail=detail, remedy="see the detail")
+    inside = request.region
+    change = np.abs(answer.image[inside].astype(float) - request.image[inside]).mean()
+    if change < 2:
+        return Finding(
+            what="smoke sample",
+            ok=False,
+            detail=f"the region came back as it was (mean change {change:.2f} of 255)",
+            remedy="its environment is likely not as pinned: such runs return their input",
+        )
+    detail = f"painted in {answer.seconds:.1f} s, mean change {change:.0f} of 255"
+    return Finding(what="smoke sample", ok=True, detail=detail)
+
+
+def smoke_request() -> Request:
+    """The word Hello on a plain 512 x 512 wall, to become World."""
+    rows, columns = np.mgrid[0:512, 0:512]
+    wall = np.stack([150 + rows / 16, 140 + columns / 16, np.full((512, 512), 120.0)], axis=-1)
+    quad = np.array([[96, 192], [416, 192], [416, 320], [96, 320]], np.float32)
+    ink = typesetting.typeset("Hello", quad, (512, 512), face="Lato-Bold", stretch=1.35).max(0)
+    image = (wall * (1 - ink[..., None])).round().astype(np.uint8)
+    region = np.zeros((512, 512), bool)
+    region[184:328, 88:424] = True
+    return Request(
+        id="smoke",
+        image=image,
+        region=region,
+        quad=quad,
+        source_word="Hello",
+        word="World",
+        seed=0,
+    )

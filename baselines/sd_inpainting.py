@@ -1,0 +1,109 @@
+"""Stable Diffusion 2 inpainting as it comes: a prompt with the word, no character guidance."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from PIL import Image
+
+from baselines.system import Answer, Capabilities, Request, System, Weights
+from dreamtext.errors import RunError
+from dreamtext.schema import Checked, option
+
+SOURCE = (
+    "the diffusers folder sd2-community/stable-diffusion-2-inpainting on the Hugging Face hub "
+    "(the original repository was removed)"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiffusionInpaintingSettings(Checked):
+    """Attributes:
+    weights: a local folder in diffusers' layout.   prompt: `{word}` stands for the word.
+    size: side of the square pictures, in pixels.    steps, guidance: as METHOD's sampling.
+    """
+
+    weights: str = option("", identity=False)
+    device: str = option("auto", identity=False)
+    prompt: str = 'a sign that says "{word}"'
+    steps: int = 50
+    guidance: float = 5.0
+    size: int = 512
+    batch_size: int = option(4, identity=False)
+
+    def check(self) -> None:
+        self.require("{word}" in self.prompt, "prompt must contain {word}")
+        self.require(self.steps > 0, "steps must be positive")
+        self.require(self.size > 0 and self.size % 8 == 0, "size must be a multiple of 8")
+
+
+class DiffusionInpainting(System):
+    """An inpainting pipeline of diffusers, loaded from a local folder."""
+
+    name: ClassVar[str] = "sd2-inpainting"
+
+    def __init__(self, settings: DiffusionInpaintingSettings | None = None) -> None:
+        self.settings = settings or DiffusionInpaintingSettings()
+        self.capabilities = Capabilities(
+            max_length=77,
+            native_size=(self.settings.size, self.settings.size),
+            licence="CreativeML Open RAIL++-M (the weights)",
+            weights=(Weights(file="model_index.json", source=SOURCE),),
+            batch_size=self.settings.batch_size,
+        )
+
+    @cached_property
+    def device(self) -> str:
+        import torch
+
+        if self.settings.device != "auto":
+            return self.settings.device
+        return "cuda" if torch.cuda.is_available() else "cpu"
+
+    @cached_property
+    def pipeline(self) -> Any:
+        folder = Path(self.settings.weights)
+        if not self.settings.weights or not (folder / "model_index.json").is_file():
+            raise RunError(
+                f"the system '{self.name}' needs {SOURCE} in a local folder; weights="
+                f"'{self.settings.weights}' is none (it has no model_index.json)"
+            )
+        import torch
+        from diffusers import StableDiffusionInpaintPipeline
+
+        try:
+            pipeline = StableDiffusionInpaintPipeline.from_pretrained(
+                folder,
+                local_files_only=True,
+                torch_dtype=torch.float16 if self.device.startswith("cuda") else torch.float32,
+                safety_checker=None,
+                requires_safety_checker=False,
+            )
+        except (OSError, ValueError, KeyError) as error:
+            raise RunError(
+                f"the folder {folder} is no whole inpainting pipeline ({error}); fetch {SOURCE} "
+                "again"
+            ) from error
+        pipeline.set_progress_bar_config(disable=True)
+        return pipeline.to(self.device)
+
+    def repaint(self, batch: Sequence[Request]) -> list[Answer]:
+        import torch
+
+        made = self.pipeline(
+            prompt=[self.settings.prompt.replace("{word}", r.word) for r in batch],
+            image=[Image.fromarray(r.image) for r in batch],
+            mask_image=[Image.fromarray(r.region.astype(np.uint8) * 255) for r in batch],
+            height=self.settings.size,
+            width=self.settings.size,
+            num_inference_steps=self.settings.steps,
+            guidance_scale=self.settings.guidance,
+            # On the CPU, so that the noise does not depend on the device.
+            generator=[torch.Generator("cpu").manual_seed(r.seed) for r in batch],
+            output_type="np",
+        ).images
+        pixels = (made * 255).round().clip(0, 255).astype(np.uint8)
+        return [Answer(id=r.id, image=p) for r, p in zip(batch, pixels, strict=True)]
