@@ -52,12 +52,12 @@ def status(
     """The state of each task.
 
     Args:
-        jobs: what SLURM says (`queue.mine()`); None asks it, if there is one on this machine.
+        jobs: what SLURM says (`queue.mine()`); None asks it, if anything was ever sent to it.
         steps: folder -> how many steps its task has, for the time remaining.
     """
-    if jobs is None:
-        jobs = queue.mine() if queue.available() else {}
     sent = records.jobs_of_folders(records.load_all(home))
+    if jobs is None:
+        jobs = queue.mine() if sent and queue.available() else {}
     now = time.time()
     total = steps or {}
     return [

@@ -1,0 +1,26 @@
+"""How long should ground-truth masks supervise? The paper's 0, 10k, 25k, 50k, 100k and all of
+200k steps, as fractions of whatever the preset trains for."""
+
+from benchmarks.study import Study, Variant
+
+PAPER_STEPS = 200_000
+_WARMUPS = {"0": 0, "10k": 10_000, "25k": 25_000, "50k": 50_000, "100k": 100_000}
+
+STUDY = Study(
+    name="warmup",
+    question="Length of the supervised warm-up, in the paper's steps of 200k (a fraction here).",
+    variants=(
+        *(
+            Variant(
+                name=name,
+                overrides=(
+                    "objective.supervision.mode=balanced",
+                    f"objective.supervision.warmup={steps / PAPER_STEPS:g}",
+                ),
+            )
+            for name, steps in _WARMUPS.items()
+        ),
+        Variant(name="all", overrides=("objective.supervision.mode=full",)),
+    ),
+    reference="25k",
+)
