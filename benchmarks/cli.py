@@ -9,6 +9,7 @@ import typer
 
 from benchmarks.commands import (  # noqa: F401 - two add to study's
     baselines,
+    data,
     grid,
     masks,
     study,
@@ -28,6 +29,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(study.app, name="study")
+app.add_typer(data.app, name="data")
 app.add_typer(masks.app, name="masks")
 app.add_typer(baselines.app, name="baselines")
 

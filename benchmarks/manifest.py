@@ -73,10 +73,13 @@ def read(path: Path) -> Manifest:
 
 
 def draw(config: DataConfig, benchmark: Benchmark) -> Manifest:
-    """The manifest of a benchmark: the first n samples of a split, a word for each, a seed each.
+    """The manifest of a benchmark: n samples of a split, a word for each, a seed each.
+
+    Of the embedded world the first n, of other data sets n at random (neighbours there share an
+    image).
 
     Raises:
-        UserError: a frozen manifest of another data set or task.
+        UserError: a frozen manifest of another data set or task, or fewer than n samples.
     """
     from dreamtext.data import revision
 
@@ -90,11 +93,11 @@ def draw(config: DataConfig, benchmark: Benchmark) -> Manifest:
             )
         return manifest
     entries = []
-    for index, word in enumerate(split_words(config, benchmark.split, benchmark.n)):
+    for index, word in _samples(config, benchmark):
         rng = np.random.default_rng([benchmark.seed, index])
         seed = int(rng.integers(2**31))
         if benchmark.task == "editing":
-            word = other_word(word, rng)
+            word = other_word(word, rng, held_out=config.name == "embedded")
         entries.append((index, word, seed))
     return Manifest(
         dataset=config.name,
@@ -103,6 +106,23 @@ def draw(config: DataConfig, benchmark: Benchmark) -> Manifest:
         task=benchmark.task,
         entries=tuple(entries),
     )
+
+
+def _samples(config: DataConfig, benchmark: Benchmark) -> list[tuple[int, str]]:
+    """(index in the split, word that stands there), without reading any image."""
+    if config.name == "embedded":
+        return list(enumerate(split_words(config, benchmark.split, benchmark.n)))
+    from dreamtext.data.index import open_index
+
+    index = open_index(config.root, config.name)
+    rows = index.rows(benchmark.split, config.max_length)
+    if len(rows) < benchmark.n:
+        raise UserError(
+            f"the {benchmark.split} split of {config.name} has {len(rows)} words, but n = "
+            f"{benchmark.n} were asked for; give a smaller n or another split"
+        )
+    chosen = np.random.default_rng(benchmark.seed).permutation(len(rows))[: benchmark.n]
+    return [(int(i), index.entry(int(rows[i])).mark.word) for i in sorted(chosen)]
 
 
 def split_words(config: DataConfig, split: str, n: int) -> list[str]:
@@ -115,14 +135,14 @@ def split_words(config: DataConfig, split: str, n: int) -> list[str]:
     ]
 
 
-def other_word(word: str, rng: np.random.Generator) -> str:
-    """Another word of the same length, in the same case; from the shipped list of words, held
-    out from training where it has any of that length."""
+def other_word(word: str, rng: np.random.Generator, held_out: bool = True) -> str:
+    """Another word of the same length, in the same case, from the shipped list of words;
+    `held_out`: one the embedded world never trains on, where there is any of that length."""
     from dreamtext.data.embedded import word_split
     from dreamtext.data.words import words
 
     known = [w for w in words(len(word)) if w != word.lower()]
-    choices = [w for w in known if word_split(w) == "test"] or known
+    choices = [w for w in known if held_out and word_split(w) == "test"] or known
     chosen = choices[int(rng.integers(len(choices)))]
     if len(word) > 1 and word[0].isupper() and word[1:].islower():
         return chosen.capitalize()

@@ -90,7 +90,7 @@ def show(
     split: Annotated[str, typer.Option(help="which split")] = "train",
     n: Annotated[int, typer.Option(help="how many samples")] = 12,
     seed: Annotated[int, typer.Option(help="which samples are drawn")] = 0,
-    out: Annotated[Path, typer.Option(help="the picture to write")] = Path("samples.png"),
+    out: Annotated[Path, typer.Option(help="the picture to write")] = Path("samples.jpg"),
 ) -> None:
     """Draw a sheet of samples: region and quad on the left, character masks on the right."""
     import numpy as np
@@ -103,7 +103,7 @@ def show(
     chosen = np.random.default_rng(seed).permutation(len(dataset))[:n]
     picture = sheet([dataset[int(i)] for i in sorted(chosen)])
     out.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(picture).save(out)
+    Image.fromarray(picture).save(out, quality=92)  # of a JPEG file; PNG has none
     typer.echo(f"{len(chosen)} of {len(dataset):,} samples of {name} ({split}) drawn in {out}")
 
 
@@ -162,7 +162,9 @@ def write(
     from dreamtext.data.writers import scenes
     from dreamtext.data.writers import write as run
 
-    config = _data("embedded", None, overrides)
+    # Drawn at the size it has in the picture, with words as other data sets have them.
+    finer = ("height=128", "width=256", "alphabet=alphanumeric", "max_word_length=8", "fonts=0")
+    config = _data("embedded", None, [*(f"data.{v}" for v in finer), *(overrides or [])])
     held = max(1, n // 6)
     counts = {"train": max(1, n - 2 * held), "validation": held, "test": held}
     pictures = [
