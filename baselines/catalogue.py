@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from baselines.external import DECLARATIONS
+from baselines.imported import Imported, ImportedSettings
 from baselines.process import External, ProcessSettings
 from baselines.references import ClassicalInpainting, InpaintSettings, Masked, Truth
 from baselines.sd_inpainting import DiffusionInpainting, DiffusionInpaintingSettings
@@ -76,6 +77,20 @@ def entries() -> dict[str, Entry]:
             summary="Stable Diffusion 2 inpainting with a prompt: no character guidance",
             settings=DiffusionInpaintingSettings,
             make=DiffusionInpainting,
+        ),
+        Entry(
+            name="released",
+            kind="in process",
+            summary="DreamText as published, its checkpoint imported",
+            settings=ImportedSettings,
+            make=partial(Imported, "released"),
+        ),
+        Entry(
+            name="udifftext",
+            kind="in process",
+            summary="UDiffText as published, its checkpoint imported, without refinement",
+            settings=ImportedSettings,
+            make=partial(Imported, "udifftext"),
         ),
         *(
             Entry(

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from baselines.catalogue import configured, entries
+from baselines.imported import Imported
 from baselines.process import External
 from baselines.sd_inpainting import SOURCE, DiffusionInpainting
 from baselines.system import Request, System, ask
@@ -84,6 +85,17 @@ def _needs(system: System) -> Iterator[Finding]:
             yield from _revision(system)
         yield from _weights(system)
         yield _environment(system)
+    elif isinstance(system, Imported):
+        there = bool(system.chosen.folder) and (system.folder / "model.safetensors").is_file()
+        yield Finding(
+            what="weights",
+            ok=there,
+            detail=system.chosen.folder or "no folder given",
+            remedy=""
+            if there
+            else f"get {system.weights.source}, import it with `dreamtext import-checkpoint`, and "
+            "set folder=FOLDER",
+        )
     elif isinstance(system, DiffusionInpainting):
         folder = system.settings.weights
         there = bool(folder) and (Path(folder) / "model_index.json").is_file()

@@ -9,7 +9,6 @@ import numpy as np
 
 from baselines.system import Answer, Capabilities, Request, System
 from dreamtext.config import Config, SamplingConfig
-from dreamtext.data.sample import Sample
 
 if TYPE_CHECKING:
     from dreamtext.data.sample import Batch
@@ -70,7 +69,7 @@ class OurModel(System):
 
     def batch(self, requests: Sequence[Request]) -> "Batch":
         """The requests as the model reads them; character masks are unknown."""
-        from dreamtext.data.sample import collate
+        from dreamtext.data.sample import Sample, collate
 
         glyph = self.config.model.glyph
         samples = [

@@ -392,7 +392,7 @@ def test_what_is_not_there_is_named(tmp_path, lost):
 def test_the_doctor_knows_every_system_and_how_to_get_it(monkeypatch, tmp_path):
     monkeypatch.setenv("DREAMTEXT_BASELINES", str(tmp_path))
     found = {d.name: d for d in examine_all()}
-    assert {*BY_NAME, "truth", "masked", "opencv", "typeset", "sd2-inpainting"} <= set(found)
+    assert {*BY_NAME, "truth", "typeset", "sd2-inpainting", "released", "udifftext"} <= set(found)
     assert found["typeset"].ready
     for name in (*BY_NAME, "sd2-inpainting"):
         assert not found[name].ready

@@ -21,7 +21,11 @@ def list_systems() -> None:
     from baselines.doctor import examine_all
 
     for found in examine_all():
-        state = "ready" if found.ready else "missing: " + ", ".join(f.what for f in found.missing)
+        state = (
+            "ready"
+            if found.ready
+            else "missing: " + ", ".join(dict.fromkeys(f.what for f in found.missing))
+        )
         typer.echo(f"{found.name:20} {found.kind:12} {state}")
         typer.echo(f"{'':20} {found.summary}; licence: {found.licence}")
 
