@@ -27,3 +27,28 @@ def values(study: str, variant: str, task: str, metric: str) -> list[tuple[float
         & (rows.metric == _METRICS.get(metric, "-"))
     ]
     return [(float(r.value), f"{r.source} ({r.dataset})") for r in chosen.itertuples()]
+
+
+# study -> the published table of the same comparison
+_SAME = {"comparison": "main"}
+
+
+def beside(study: str) -> tuple[list[str], list[list[str]]] | None:
+    """Head and rows of the published table a study repeats, a row a system and paper; or None.
+
+    A cell holds reconstruction / editing, and `-` for what was not published.
+    """
+    rows = table()
+    rows = rows[rows.table == _SAME.get(study)]
+    if rows.empty:
+        return None
+    pairs = sorted({(r.metric, r.dataset) for r in rows.itertuples()})
+    lines = []
+    for (system, source), own in rows.groupby(["system", "source"], sort=False):
+        cells = [str(system)]
+        for metric, dataset in pairs:
+            here = own[(own.metric == metric) & (own.dataset == dataset)].set_index("task").value
+            shown = [f"{here[t]:g}" if t in here else "-" for t in ("reconstruction", "editing")]
+            cells.append("-" if shown == ["-", "-"] else " / ".join(shown))
+        lines.append([*cells, str(source)])
+    return ["system", *(f"{m}, {d}" for m, d in pairs), "source"], lines

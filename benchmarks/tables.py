@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import published
+from benchmarks import gaps, published
 from benchmarks.study import Cell, Study
 from dreamtext.errors import RunError
 
@@ -144,7 +144,10 @@ def render(study: Study, table: "pd.DataFrame", comparison: "pd.DataFrame") -> s
         for variant in study.variants:
             cells = [variant.name]
             for metric in metrics:
-                one = here[(here.variant == variant.name) & (here.metric == metric)]
+                own = here[here.variant == variant.name]
+                one = own[own.metric == metric]
+                if one.empty:  # where every sample is supported there is no second number
+                    one = own[own.metric == metric.removesuffix(" (supported)")]
                 cells.append(_cell(one, seeds))
             rows.append(cells)
         ceiling = {
@@ -175,6 +178,11 @@ def render(study: Study, table: "pd.DataFrame", comparison: "pd.DataFrame") -> s
         "region. Published rows are of another scale, data and judge; they stand here for the "
         "ordering alone.\n"
     )
+    if same := published.beside(study.name):
+        parts.append(
+            "\n## Published numbers of the same systems\n\nReal benchmarks, other judges: "
+            "reconstruction / editing where both were published.\n\n" + _markdown(*same)
+        )
     if not comparison.empty:
         parts.append(f"\n## Against `{study.reference}`, paired by image and seed\n\n")
         shown = [
@@ -223,5 +231,8 @@ def write(study: Study, cells: Sequence[Cell], folder: Path) -> "pd.DataFrame":
     comparison = compare(study, cells)
     table.to_csv(folder / "scores.csv", index=False, float_format="%.6g")
     comparison.to_csv(folder / "comparison.csv", index=False, float_format="%.6g")
-    (folder / "table.md").write_text(render(study, table, comparison))
+    text = render(study, table, comparison)
+    if reasons := gaps.explain(cells):
+        text += "\n## Gaps\n\n" + "\n".join(f"- {reason}" for reason in reasons) + "\n"
+    (folder / "table.md").write_text(text)
     return table

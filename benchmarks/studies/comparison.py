@@ -51,4 +51,13 @@ STUDY = Study(
         Variant(name="dreamtext", overrides=("objective.supervision.mode=balanced",)),
     ),
     reference="dreamtext",
+    metrics=(
+        "SeqAcc/raw",
+        "SeqAcc/raw (supported)",
+        "SeqAcc-ci/raw",
+        "NED/raw",
+        "mIoU",
+        "FD-EffNetLite0/raw",
+        "effdist/raw",
+    ),
 )
