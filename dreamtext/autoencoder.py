@@ -73,19 +73,51 @@ def build(config: AutoencoderConfig) -> nn.Module:
                 f"channels={config.channels} and downscale={config.downscale} were given"
             )
         return BlockDCT(config.scaling_factor)
-    from diffusers import AutoencoderKL
+    return build_kl(config)
 
-    if config.weights:
-        return AutoencoderKL.from_pretrained(config.weights, local_files_only=True)
+
+def build_kl(config: AutoencoderConfig) -> nn.Module:
+    """diffusers' `AutoencoderKL` in the configured sizes, freshly initialised."""
+    from diffusers import AutoencoderKL
+    from diffusers.models.resnet import ResnetBlock2D
+
     levels = int(math.log2(config.downscale)) + 1
-    return AutoencoderKL(  # Stable Diffusion's, not yet trained
+    widths = config.widths[:levels]
+    attention = config.attention or (False,) * levels
+    model = AutoencoderKL(
         in_channels=3,
         out_channels=3,
         latent_channels=config.channels,
-        down_block_types=("DownEncoderBlock2D",) * levels,
-        up_block_types=("UpDecoderBlock2D",) * levels,
-        block_out_channels=(128, 256, 512, 512)[:levels],
-        layers_per_block=2,
+        down_block_types=tuple(
+            "AttnDownEncoderBlock2D" if a else "DownEncoderBlock2D" for a in attention
+        ),
+        up_block_types=tuple(
+            "AttnUpDecoderBlock2D" if a else "UpDecoderBlock2D" for a in reversed(attention)
+        ),
+        block_out_channels=widths,
+        layers_per_block=config.layers_per_block,
         sample_size=512,
         scaling_factor=config.scaling_factor,
     )
+    if config.stem:  # the original lets its first convolution be narrower than its first level
+        encoder = model.encoder
+        encoder.conv_in = nn.Conv2d(3, config.stem, 3, padding=1)
+        encoder.down_blocks[0].resnets[0] = ResnetBlock2D(
+            in_channels=config.stem,
+            out_channels=widths[0],
+            temb_channels=None,
+            groups=32,
+            eps=1e-6,
+        )
+    for part in model.modules():
+        for name in ("nonlinearity", "conv_act"):
+            if hasattr(part, name):
+                setattr(part, name, Swish())
+    return model
+
+
+class Swish(nn.Module):
+    """SiLU in the original's two operations: the decoder magnifies even their rounding."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * torch.sigmoid(x)

@@ -1,6 +1,5 @@
 """Saving and resuming: folders written beside and renamed, checked by hash when read."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -17,16 +16,11 @@ from dreamtext.config import Config
 from dreamtext.errors import RunError
 from dreamtext.model import DreamText
 from dreamtext.schema import from_dict, to_dict
+from dreamtext.weights import file_hash, refuse_mismatch
 
 KEPT = 2
 # Parts of the model that a trained model's folder holds; the rest is fixed or only for training.
-_SHIPPED = ("unet.", "text_encoder.", "layout_encoder.")
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+_SHIPPED = ("unet.", "text_encoder.", "autoencoder.", "layout_encoder.")
 
 
 def save_checkpoint(
@@ -127,19 +121,10 @@ def load_model(folder: Path) -> DreamText:
     return model.eval()
 
 
-def refuse_mismatch(
-    expected: dict[str, tuple[int, ...]], given: dict[str, tuple[int, ...]], source: str
-) -> None:
-    """Raise `RunError` listing missing, extra and misshapen parameters, if there are any."""
-    problems = [f"missing: {n} {expected[n]}" for n in expected if n not in given]
-    problems += [f"extra: {n} {given[n]}" for n in given if n not in expected]
-    problems += [
-        f"misshapen: {n} is {given[n]}, expected {expected[n]}"
-        for n in expected
-        if n in given and given[n] != expected[n]
-    ]
-    if problems:
-        listed = "\n  ".join(problems)
-        raise RunError(
-            f"{source} does not hold this model: {len(problems)} parameters differ\n  {listed}"
-        )
+def import_released(
+    path: str | Path, text_heads: int = 8, unet_head_channels: int = 64
+) -> DreamText:
+    """A model from a checkpoint in the released layout; see `dreamtext.released`."""
+    from dreamtext import released
+
+    return released.import_released(path, text_heads, unet_head_channels)

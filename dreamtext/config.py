@@ -50,6 +50,9 @@ class TextEncoderConfig(Checked):
     mask_padding: bool = True
     trainable_layers: int = -1  # -1: all; n: only the last n layers (the released code: 2)
     pretrain_steps: int = option(0, neutral=0)  # contrastive, before training (UDiffText)
+    weights: str = option("", identity=False)  # a local file in the released layout, with heads
+    # Of the heads that only training has (the released code trains the visual one alone):
+    trainable_heads: Literal["all", "visual"] = option("all", neutral="all")
 
     def check(self) -> None:
         self.require(self.width % self.heads == 0, "width must be a multiple of heads")
@@ -75,7 +78,12 @@ class AutoencoderConfig(Checked):
     channels: int = 16
     downscale: int = 4
     scaling_factor: float = 1.15  # brings the embedded world's latents to a std of 1
-    weights: str = option("", identity=False)  # kl only: a local diffusers folder
+    weights: str = option("", identity=False)  # kl only: a local folder or original file
+    # The KL autoencoder's sizes, Stable Diffusion's by default:
+    widths: tuple[int, ...] = option((128, 256, 512, 512), neutral=(128, 256, 512, 512))
+    layers_per_block: int = option(2, neutral=2)
+    stem: int = option(0, neutral=0)  # width of the encoder's first convolution; 0: widths[0]
+    attention: tuple[bool, ...] = option((), neutral=())  # per level; (): in the middle only
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,12 +97,19 @@ class UNetConfig(Checked):
     norm_groups: int = 8
     linear_projection: bool = True
     coordinates: bool = True  # four extra input channels: position relative to the region
-    trainable: Literal["all", "text_attention"] = "all"
-    weights: str = option("", identity=False)  # a local diffusers folder
+    trainable: Literal["all", "text_attention"] = "all"  # text_attention: the released code
+    weights: str = option("", identity=False)  # a local diffusers folder or original file
+    # zero_output: the text cross-attention starts as if it were not there, as in the released code
+    text_attention: Literal["default", "zero_output"] = option("default", neutral="default")
+    depths: tuple[int, ...] = option((), neutral=())  # transformer blocks per level; (): one
+    middle_depth: int = option(0, neutral=0)  # 0: as at the last level
 
     def check(self) -> None:
         same = len(self.widths) == len(self.heads) == len(self.attention)
         self.require(same, "widths, heads and attention must have one entry per level")
+        self.require(
+            len(self.depths) in (0, len(self.widths)), "depths must have one entry per level"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,6 +190,10 @@ class ObjectiveConfig(Checked):
     outside_weight: float = 0.1  # of the denoising error outside the region (paper: 1)
     recogniser_weight: float = option(0.0, neutral=0.0)  # UDiffText: 0.001
     character_weight: float = option(0.0, neutral=0.0)  # TextDiffuser's character-aware loss: 0.01
+    # token: the heads see each token with zero mean and unit variance, as in the released code
+    head_norm: Literal["none", "token"] = option("none", neutral="none")
+    # all: identity and position are asked of padding too, as in the released code
+    classified: Literal["letters", "all"] = option("letters", neutral="letters")
     supervision: SupervisionConfig = SupervisionConfig()
 
 
@@ -197,6 +216,8 @@ class TrainingConfig(Checked):
     dropped_in_attention: bool = True  # released: samples with dropped text stay in L_attn
     accumulate: int = 1
     mixed_precision: Literal["no", "bf16", "fp16"] = "no"
+    gradient_checkpointing: bool = option(False, identity=False)  # of the U-Net
+    compile: bool = option(False, identity=False)  # the U-Net by torch.compile
     data_workers: int = option(0, identity=False)
     checkpoint_every: int = option(200, identity=False)
     validate_every: int = option(300, identity=False)

@@ -1,9 +1,11 @@
 """Heads that training hangs on the encoders: alignment, character identity, position (METHOD)."""
 
 import math
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from dreamtext import charset
 
@@ -15,9 +17,16 @@ class AlignmentHeads(nn.Module):
     """
 
     def __init__(
-        self, *, text_width: int, visual_width: int, visual_tokens: int, length: int
+        self,
+        *,
+        text_width: int,
+        visual_width: int,
+        visual_tokens: int,
+        length: int,
+        norm: Literal["none", "token"] = "none",
     ) -> None:
         super().__init__()
+        self.norm = norm
         shared = max(text_width // 2, 1)
         self.text = nn.Linear(text_width, shared, bias=False)
         self.text_mix = nn.Conv1d(length, 1, 1)
@@ -31,8 +40,19 @@ class AlignmentHeads(nn.Module):
 
     def embed_text(self, characters: Tensor) -> Tensor:
         """(B, L, D) -> (B, E)."""
-        return self.text_mix(self.text(characters)).squeeze(1)
+        return self.text_mix(self.text(self._normed(characters))).squeeze(1)
 
     def embed_visual(self, features: Tensor) -> Tensor:
         """(B, T, F) -> (B, E)."""
-        return self.visual_mix(self.visual(features)).squeeze(1)
+        return self.visual_mix(self.visual(self._normed(features))).squeeze(1)
+
+    def name(self, characters: Tensor) -> Tensor:
+        """(B, L, D) -> (B, L, 95) logits of each character's identity."""
+        return self.identity(self._normed(characters))
+
+    def place(self, characters: Tensor) -> Tensor:
+        """(B, L, D) -> (B, L, L) logits of each character's position."""
+        return self.position(self._normed(characters))
+
+    def _normed(self, tokens: Tensor) -> Tensor:
+        return functional.layer_norm(tokens, tokens.shape[-1:]) if self.norm == "token" else tokens

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 import torch
-from diffusers import UNet2DConditionModel
+from diffusers import Transformer2DModel, UNet2DConditionModel
 from torch import Tensor, nn
 from torch.nn import functional
 
 from dreamtext import autoencoder, glyph_encoder
-from dreamtext.attention import AttentionRecorder, Maps
+from dreamtext.attention import AttentionRecorder, Maps, text_attention
 from dreamtext.config import Config
 from dreamtext.data.sample import Batch
 from dreamtext.heads import AlignmentHeads
@@ -50,6 +50,7 @@ class DreamText(nn.Module):
             visual_width=self.glyph_encoder.features,
             visual_tokens=self.glyph_encoder.tokens,
             length=config.data.max_length,
+            norm=config.objective.head_norm,
         )
         self.recorder = AttentionRecorder(self.unet)
         self.layout_encoder: LayoutEncoder | None = None
@@ -135,7 +136,11 @@ def build_unet(config: Config) -> UNet2DConditionModel:
     levels = range(len(unet.widths))
     down = ["CrossAttnDownBlock2D" if unet.attention[i] else "DownBlock2D" for i in levels]
     up = ["CrossAttnUpBlock2D" if unet.attention[i] else "UpBlock2D" for i in reversed(levels)]
-    return UNet2DConditionModel(
+    depths = list(unet.depths or (1,) * len(unet.widths))
+    middle = unet.middle_depth or depths[-1]
+    if not unet.attention[-1]:  # diffusers takes the middle's depth from the last level
+        depths[-1] = middle
+    model = UNet2DConditionModel(
         sample_size=None,
         in_channels=2 * latent.channels
         + 1
@@ -150,7 +155,23 @@ def build_unet(config: Config) -> UNet2DConditionModel:
         cross_attention_dim=config.model.text.width,
         norm_num_groups=unet.norm_groups,
         use_linear_projection=unet.linear_projection,
+        transformer_layers_per_block=tuple(depths),
     )
+    if middle != depths[-1]:
+        model.mid_block.attentions[0] = Transformer2DModel(
+            unet.heads[-1],
+            unet.widths[-1] // unet.heads[-1],
+            in_channels=unet.widths[-1],
+            num_layers=middle,
+            cross_attention_dim=config.model.text.width,
+            norm_num_groups=unet.norm_groups,
+            use_linear_projection=unet.linear_projection,
+        )
+    if unet.text_attention == "zero_output":
+        for module in text_attention(model).values():
+            nn.init.zeros_(module.to_out[0].weight)
+            nn.init.zeros_(module.to_out[0].bias)
+    return model
 
 
 def coordinates(region: Tensor, size: tuple[int, int]) -> Tensor:

@@ -114,12 +114,13 @@ def _alignment_terms(
     else:
         align = losses.alignment_infonce(text, visual, heads.logit_scale)
     found = {"align": objective.beta * align}
+    asked = letters if objective.classified == "letters" else torch.ones_like(letters)
     if objective.identity_weight:
-        identity = losses.classification(heads.identity(characters), evidence.tokens, letters)
+        identity = losses.classification(heads.name(characters), evidence.tokens, asked)
         found["identity"] = objective.beta * objective.identity_weight * identity
     if objective.position_weight:
         places = torch.arange(letters.shape[1], device=letters.device).expand_as(letters)
-        position = losses.classification(heads.position(characters), places, letters)
+        position = losses.classification(heads.place(characters), places, asked)
         found["position"] = objective.beta * objective.position_weight * position
     return found
 

@@ -14,6 +14,7 @@ from dreamtext.config import (
     UNetConfig,
 )
 from dreamtext.errors import UserError
+from dreamtext.paper import paper
 
 
 def tiny() -> Config:
@@ -64,6 +65,7 @@ PRESETS: dict[str, Callable[[], Config]] = {
     "demo": demo,
     "tiny": tiny,
     "small": small,
+    "paper": paper,
 }
 
 

@@ -96,6 +96,10 @@ def select_trainable(model: DreamText) -> None:
         kept = config.text.trainable_layers
         for layer in list(model.text_encoder.encoder.layers)[config.text.layers - kept :]:
             layer.requires_grad_(True)
+    if config.text.trainable_heads == "visual":
+        model.heads.requires_grad_(False)
+        model.heads.visual.requires_grad_(True)
+        model.heads.visual_mix.requires_grad_(True)
 
 
 class Trainer:
