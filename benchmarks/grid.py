@@ -30,22 +30,25 @@ def distinct_runs(cells: Iterable[Cell]) -> list[Run]:
 
 def tasks(runs: Iterable[Run]) -> list[Task]:
     """The launcher's view of runs: a folder, and the program that fills it."""
+    roots: dict[Path, str] = {}
     out = []
     for run in runs:
-        root = run.root.resolve()
-        folder = str(root / run.name)
+        if run.root not in roots:
+            roots[run.root] = str(run.root.resolve())
+        root = roots[run.root]
+        folder = f"{root}/{run.name}"
         program = ("python", "-m", "benchmarks.stages", folder)
-        after = tuple(str(root / name) for name in run.parents.values())
+        after = tuple(f"{root}/{name}" for name in run.parents.values())
         out.append(Task(folder, program, run.stage, after))
     return out
 
 
 def steps(runs: Iterable[Run]) -> dict[str, int]:
     """Folder -> how many steps a training run has, for its time remaining."""
+    trainings = [run for run in runs if run.stage == "train"]
     return {
-        str(run.root.resolve() / run.name): run.settings["config"]["training"]["steps"]
-        for run in runs
-        if run.stage == "train"
+        task.folder: run.settings["config"]["training"]["steps"]
+        for task, run in zip(tasks(trainings), trainings, strict=True)
     }
 
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -138,12 +139,20 @@ def split_words(config: DataConfig, split: str, n: int) -> list[str]:
 def other_word(word: str, rng: np.random.Generator, held_out: bool = True) -> str:
     """Another word of the same length, in the same case, from the shipped list of words;
     `held_out`: one the embedded world never trains on, where there is any of that length."""
-    from dreamtext.data.embedded import word_split
     from dreamtext.data.words import words
 
-    known = [w for w in words(len(word)) if w != word.lower()]
-    choices = [w for w in known if held_out and word_split(w) == "test"] or known
+    preferred = _held_out_words(len(word)) if held_out else ()
+    choices = [w for w in preferred if w != word.lower()]
+    choices = choices or [w for w in words(len(word)) if w != word.lower()]
     chosen = choices[int(rng.integers(len(choices)))]
     if len(word) > 1 and word[0].isupper() and word[1:].islower():
         return chosen.capitalize()
     return chosen.upper() if any(c.isupper() for c in word) else chosen
+
+
+@lru_cache(maxsize=64)
+def _held_out_words(length: int) -> tuple[str, ...]:
+    from dreamtext.data.embedded import word_split
+    from dreamtext.data.words import words
+
+    return tuple(word for word in words(length) if word_split(word) == "test")

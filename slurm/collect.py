@@ -91,7 +91,7 @@ def _settled(task: Task) -> bool:
 def _follow_up(home: Path, submission: records.Submission, tasks: list[Task]) -> None:
     from slurm.submit import submit
 
-    stages = {j.stage: j.resources for j in submission.jobs if j.tasks}
+    stages = {job.stage: job.resources for job in submission.jobs}
     submit(
         tasks,
         home=home,

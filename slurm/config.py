@@ -19,6 +19,9 @@ from typing import Any
 from slurm.errors import SlurmInputError
 
 
+COLLECT = "collect"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Resources:
     """One stage's request. An empty text or a zero leaves the choice to the cluster's default."""
@@ -63,7 +66,10 @@ class ClusterConfig:
     stages: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def resources(self, stage: str) -> Resources:
-        return Resources(**{**self.defaults, **self.stages.get(stage, {})})
+        """A stage's request. The collecting job is one process without GPUs unless the section
+        [stage.collect] says otherwise."""
+        alone = {"nodes": 1, "tasks_per_node": 1, "gpus_per_node": 0} if stage == COLLECT else {}
+        return Resources(**{**self.defaults, **alone, **self.stages.get(stage, {})})
 
     def override(self, assignments: Sequence[str]) -> "ClusterConfig":
         """With `key=value` (every stage) or `stage.key=value`, which win over the file."""

@@ -109,7 +109,7 @@ def _waiting(job: QueuedJob) -> str:
 def _running(one: TaskStatus, held: bool, began: bool, now: float, steps: int) -> TaskStatus:
     path = Path(one.task.folder, LOG)
     lines = tail(path)
-    one = replace(one, progress=lines[-1] if lines else {}, detail="" if began else "starting")
+    one = replace(one, progress=_merged(lines[-2:]), detail="" if began else "starting")
     if began and not held:
         detail = f"no heartbeat for over {STALE_AFTER_S:g} s, though its job runs"
         return replace(one, state="hung", detail=detail)
@@ -125,6 +125,11 @@ def _running(one: TaskStatus, held: bool, began: bool, now: float, steps: int) -
         remaining = (steps - lines[-1]["step"]) / speed - silent_s
         return replace(one, eta_s=max(0.0, remaining))
     return one
+
+
+def _merged(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The last line, with what only the one before it says (a validation's line has no loss)."""
+    return {key: value for line in lines for key, value in line.items()}
 
 
 def tail(path: Path, size: int = 4096) -> list[dict[str, Any]]:

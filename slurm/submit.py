@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from slurm import attempts, layout, queue, records, sbatch, sharing, snapshot
-from slurm.config import ClusterConfig, Resources
+from slurm.config import COLLECT, ClusterConfig, Resources
 from slurm.environment import replaced
 from slurm.errors import SlurmError, SlurmInputError
 from slurm.lease import STALE_AFTER_S, Lease, LeaseHeld, read_lease
@@ -85,8 +85,8 @@ def submit(
         pending, left_out, alive = _pending(tasks, home)
         if not pending and not (always_collect and alive):
             return Sent(left_out=left_out)
-        usual = requests(tasks[0])
-        if not usual.shared_filesystem:
+        collector = config.resources(COLLECT)
+        if not collector.shared_filesystem:
             sharing.check_shared(home, queue.node_addresses())
         arrays = layout.arrange(pending, requests, queue.max_array_size(), alive)
         code = code or snapshot.take(project, home / "snapshots")
@@ -95,7 +95,7 @@ def submit(
             prepare(task)
             attempts.clear_failure(task.folder)
         submission = records.new(home, name, code, collect)
-        sent = _send(arrays, submission, home, alive, usual)
+        sent = _send(arrays, submission, home, alive, collector)
         return dataclasses.replace(sent, left_out=left_out)
 
 
@@ -202,7 +202,7 @@ def _send(
     submission: records.Submission,
     home: Path,
     alive: Mapping[str, str],
-    usual: Resources,
+    collector: Resources,
 ) -> Sent:
     ids: dict[int, str] = {}
     code = Path(submission.snapshot)
@@ -225,7 +225,7 @@ def _send(
     sent = [job for job in submission.jobs if job.job_id]
     collect_job = ""
     if sent or not failure:
-        collect_job = _send_collector(submission, home, sent, alive, usual)
+        collect_job = _send_collector(submission, home, sent, alive, collector)
         queue.release(job.job_id for job in submission.jobs if job.job_id)
         for job in submission.jobs:
             job.released = bool(job.job_id)
@@ -244,19 +244,16 @@ def _send_collector(
     home: Path,
     sent: Sequence[records.JobRecord],
     alive: Mapping[str, str],
-    like: Resources,
+    resources: Resources,
 ) -> str:
     """The job after all others: marks what died silently, sends it again, runs `collect`."""
-    small = dataclasses.replace(
-        like, nodes=1, tasks_per_node=1, cpus_per_task=1, gpus_per_node=0, mem_gb=0.0
-    )
     array = layout.Array(
-        stage="collect",
-        resources=small,
+        stage=COLLECT,
+        resources=resources,
         tasks=(),
         external=tuple(sorted({*(job.job_id for job in sent), *alive.values()})),
     )
-    record = records.JobRecord(records.token(), "collect", [], dataclasses.asdict(small))
+    record = records.JobRecord(records.token(), COLLECT, [], dataclasses.asdict(resources))
     submission.jobs.append(record)
     submission.save()
     record.job_id = sbatch.send(

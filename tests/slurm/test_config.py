@@ -26,6 +26,14 @@ def test_stage_section_wins_over_the_defaults(tmp_path):
     assert config.resources("score").setup == ("module load cuda",)
 
 
+def test_collecting_job_is_one_process_with_the_usual_memory():
+    config = ClusterConfig({"mem_gb": 8.0, "gpus_per_node": 4, "nodes": 2})
+    collect = config.resources("collect")
+    assert (collect.mem_gb, collect.gpus_per_node, collect.nodes) == (8.0, 0, 1)
+    own = ClusterConfig({"gpus_per_node": 4}, {"collect": {"gpus_per_node": 1}})
+    assert own.resources("collect").gpus_per_node == 1
+
+
 def test_no_file_means_the_clusters_own_defaults():
     assert load(None).resources("train").partition == ""
 
