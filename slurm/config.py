@@ -18,7 +18,6 @@ from typing import Any
 
 from slurm.errors import SlurmInputError
 
-
 COLLECT = "collect"
 
 

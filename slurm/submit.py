@@ -90,7 +90,8 @@ def submit(
             sharing.check_shared(home, queue.node_addresses())
         arrays = layout.arrange(pending, requests, queue.max_array_size(), alive)
         code = code or snapshot.take(project, home / "snapshots")
-        _test_only(arrays, home, name, code)
+        collecting = layout.Array(COLLECT, collector, ())
+        _test_only([*arrays, collecting], home, name, code)
         for task in pending:
             prepare(task)
             attempts.clear_failure(task.folder)
