@@ -143,6 +143,27 @@ def edit(
         typer.echo(line)
 
 
+@app.command("export-model")
+def export_model(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished training run")],
+    out: Annotated[Path, typer.Argument(help="Where the model goes")],
+) -> None:
+    """Write a trained model in half precision, with its origin: small enough to ship."""
+    import torch
+
+    from benchmarks import runs
+    from dreamtext.checkpoints import load_model, save_model
+
+    trained = runs.load(run)
+    if trained.stage != "train" or trained.state != "done":
+        raise UserError(f"{run} is no finished training run; name one with a DONE.json")
+    save_model(load_model(run / "model"), out, torch.float16)
+    about = runs.provenance_of(trained)
+    about["git"].pop("diff", None)
+    runs.write_json(out / "provenance.json", {"run": trained.name, "title": trained.title, **about})
+    typer.echo(out)
+
+
 def _execute(run: "runs.Run", force: bool) -> None:  # noqa: F821 - a light import's type
     from benchmarks import runs
 

@@ -65,10 +65,11 @@ def scores(study: Study, table: "pd.DataFrame", path: Path) -> None:
             axis.set_xlim(-0.5, len(study.variants) - 0.5)
             axis.margins(y=0.1)
             if metric.startswith(("SeqAcc", "NED", "mIoU")):
-                axis.set_ylim(bottom=0)
+                axis.set_ylim(bottom=0, top=min(axis.get_ylim()[1], 1.05))
             if column == 0:
                 axis.set_ylabel(task, fontsize=8)
             if not drawn:
+                axis.set_axis_off()
                 axis.text(0.5, 0.5, "not measured", transform=axis.transAxes, ha="center")
     _save(figure, path)
 

@@ -48,13 +48,14 @@ def provenance(study: Study, cells: Sequence[Cell]) -> dict:
     used = {run.name: run for cell in cells for run in cell.runs if run.state == "done"}
     found, seconds, revisions = {}, {}, set()
     for name, run in sorted(used.items()):
-        about = json.loads((run.folder / "provenance.json").read_text())
+        about = runs.provenance_of(run)
         revisions.add((about["git"]["revision"], about["git"]["clean"]))
         took = json.loads((run.folder / "DONE.json").read_text())["seconds"]
         found[name] = {"title": run.title, "seconds": round(took, 1)}
         seconds[run.stage] = round(seconds.get(run.stage, 0) + took, 1)
         packages = about["packages"]
     command = ["dreamtext", "study", "run", study.name, "--preset", study.preset]
+    command += ["--seeds", str(len(study.seeds)), "--n", str(study.benchmarks[0].n)]
     return {
         "study": study.name,
         "command": " ".join(command),

@@ -210,6 +210,11 @@ def provenance(run: Run) -> dict[str, Any]:
     }
 
 
+def provenance_of(run: Run) -> dict[str, Any]:
+    """What was recorded of a run when it started."""
+    return json.loads((run.folder / "provenance.json").read_text())
+
+
 def git_state() -> dict[str, str | bool]:
     """Revision of the code and what differs from it; says so where git does not know."""
     here = Path(__file__).resolve().parent.parent
