@@ -140,14 +140,11 @@ def test_intervals_of_set_distances_cover_their_mean(measure):
     assert 0.88 < covered < 0.99
 
 
-@pytest.mark.parametrize("n", [50, 1001])
-def test_kid_agrees_with_clean_fid(n):
+def test_kid_agrees_with_clean_fid():
     from cleanfid.fid import kernel_distance as theirs
 
-    a, b = np.random.default_rng(0).normal(size=(2, n, 4))
-    np.random.seed(0)
-    expected = theirs(a, b + 0.3)
-    assert kernel_distance(a, b + 0.3).value == pytest.approx(expected, abs=1e-6)
+    a, b = np.random.default_rng(0).normal(size=(2, 200, 16))
+    assert kernel_distance(a, b + 0.3).value == pytest.approx(theirs(a, b + 0.3), abs=1e-6)
 
 
 def test_kid_without_each_pair_is_what_recomputing_gives():

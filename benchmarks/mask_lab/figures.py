@@ -70,7 +70,8 @@ def layers(result: Sweep, own: Setting, path: Path) -> None:
     axes.set_xticks(range(len(times)), [f"{t:g}" for t in times])
     axes.set_xlabel("timestep (1: noise)")
     for (row, column), value in np.ndenumerate(values):
-        axes.text(column, row, f"{value:.3f}", ha="center", va="center", fontsize=8, color="grey")
+        colour = "black" if value > 0.6 * np.nanmax(values) else "white"
+        axes.text(column, row, f"{value:.3f}", ha="center", va="center", fontsize=8, color=colour)
     figure.colorbar(picture, label="mIoU")
     _save(figure, path)
 
@@ -140,12 +141,11 @@ def gallery(
     """A row per chosen sample: the image, ground truth, and each column's masks (M, H, W)."""
     plt = _pyplot()
     shown = {"ground truth": attention.truth, **columns}
-    figure, grid = plt.subplots(
-        len(chosen),
-        1 + len(shown),
-        figsize=(2.1 * (1 + len(shown)), 1.25 * len(chosen)),
-        squeeze=False,
-    )
+    across = 1 + len(shown)
+    size = (2.1 * across, 1.25 * len(chosen))
+    figure, grid = plt.subplots(len(chosen), across, figsize=size, squeeze=False)
+    if title:
+        figure.suptitle(title, fontsize=9, y=0.94)
     for row, (place, caption) in enumerate(zip(chosen, captions, strict=True)):
         image = attention.folder.image("truth", int(attention.known[place]))
         grid[row][0].imshow(image)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.mask_lab.figures import _pyplot, _save
-from benchmarks.statistics import Estimate, bootstrap, spearman, wilson
+from benchmarks.statistics import Estimate, bootstrap, spearman, spearman_of_few, wilson
 
 BINS = 5
 
@@ -55,7 +55,7 @@ def across(runs: list[Values]) -> Estimate | None:
     x, y = [r.miou.mean() for r in runs], [r.seqacc.mean() for r in runs]
     if len(runs) < 4 or not np.ptp(x) or not np.ptp(y):
         return None
-    return spearman(x, y)
+    return spearman_of_few(x, y)
 
 
 def binned(values: Values, bins: int = BINS) -> list[tuple[float, Estimate]]:

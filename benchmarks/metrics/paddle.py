@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -98,8 +98,9 @@ def folder_judge(folder: Path) -> PaddleJudge:
     return PaddleJudge(model, model, folder)
 
 
+@lru_cache(maxsize=4)
 def packaged_judge(name: str, cache: Path) -> PaddleJudge:
-    """One of `PACKAGED`, laid out under `cache` as PaddleOCR wants it."""
+    """One of `PACKAGED`, laid out under `cache` as PaddleOCR wants it; loaded once a process."""
     model, parts = PACKAGED[name]
     files = {target: _installed(*path) for target, path in parts.items()}
     folder = cache / "judges" / f"{model}-{file_hash(next(iter(files.values())))[:8]}"
