@@ -29,6 +29,7 @@ from dreamtext.data.prepare import prepare
 from dreamtext.data.prepared import PreparedDataset
 from dreamtext.data.shards import pack
 from dreamtext.data.writers import WRITERS, scenes, write
+from dreamtext.schema import from_dict
 
 SIZES = {"512 x 512": (512, 512, 0.04), "32 x 64": (32, 64, 0.35)}
 
@@ -48,7 +49,8 @@ def make_sets(folder: Path, pictures: int) -> None:
 
 def opened(name: str, root: Path, size: str) -> PreparedDataset:
     height, width, area = SIZES[size]
-    config = DataConfig(name=name, root=str(root), height=height, width=width, word_area=area)
+    size_of = {"height": height, "width": width, "word_area": area}
+    config = from_dict(DataConfig, {"name": name, "root": str(root), **size_of})
     return PreparedDataset(config, "train")
 
 
@@ -94,7 +96,7 @@ def loader_rate(dataset: PreparedDataset, workers: int, samples: int) -> float:
 
     order = dataset.order(0, 0)
     batches = [order[np.arange(k, k + 16) % len(order)].tolist() for k in range(0, samples, 16)]
-    loader = iter(
+    loader = iter(  # type: ignore[var-annotated]
         DataLoader(dataset, batch_sampler=batches, collate_fn=collate, num_workers=workers)
     )
     next(loader)

@@ -223,10 +223,16 @@ def separate(classes: np.ndarray, quad: np.ndarray, word: str) -> np.ndarray | R
     across, down = float(np.hypot(*top)), float(np.hypot(*side))
     if len(word) > 2 and down > 1.5 * across:
         return Reason.DIRECTION_UNCLEAR
+    whole = np.zeros(classes.shape, np.uint8)
+    # Only the word's box is looked at: a tenth of the map, as a rule.
+    x0, y0 = np.clip(np.floor(quad.min(axis=0)) - 1, 0, classes.shape[::-1]).astype(int)
+    x1, y1 = np.clip(np.ceil(quad.max(axis=0)) + 1, 0, classes.shape[::-1]).astype(int)
+    if x1 <= x0 or y1 <= y0:
+        return Reason.LETTER_MISSING
+    classes, out = classes[y0:y1, x0:x1], whole[y0:y1, x0:x1]
     inside = np.zeros(classes.shape, np.uint8)
-    crop.fill(inside, quad, 1)
+    crop.fill(inside, quad - np.array([x0, y0]), 1)
     speck = max(2.0, _SPECK * crop.polygon_area(quad) / len(word))
-    out = np.zeros(classes.shape, np.uint8)
     places: dict[int, float] = {}
     for letter in dict.fromkeys(word.lower()):
         at = [k for k, c in enumerate(word.lower()) if c == letter]
@@ -244,7 +250,7 @@ def separate(classes: np.ndarray, quad: np.ndarray, word: str) -> np.ndarray | R
     order = [places[k] for k in range(len(word))]
     if any(b <= a for a, b in pairwise(order)):
         return Reason.LETTERS_DISORDERED
-    return out
+    return whole
 
 
 @dataclass(frozen=True, eq=False)

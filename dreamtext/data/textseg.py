@@ -97,7 +97,7 @@ class TextSeg:
         table = np.zeros(256, np.uint8)
         for k, value in enumerate(mark.parts.astype(int)):
             table[value] = k + 1
-        return table[window.labels(found, size)]
+        return np.take(table, window.labels(found, size))
 
     def _instances(self, files: Files, image: str, size: tuple[int, int]) -> np.ndarray | Reason:
         try:
