@@ -137,16 +137,27 @@ def _refuse_other(path: Path, identity: dict[str, Any]) -> None:
         )
 
 
+def leads() -> bool:
+    """Whether this process is the first, or only, task of its job."""
+    several = int(os.environ.get("SLURM_NTASKS", "1")) > 1
+    return not several or os.environ.get("SLURM_PROCID", "0") == "0"
+
+
 @contextmanager
 def working(run: Run) -> Iterator[None]:
     """Hold a run's folder while its stage works; write DONE.json or FAILED.json at the end.
 
-    An interruption (`Interrupted`, Ctrl-C) writes neither: the run can simply be resumed.
+    An interruption (`Interrupted`, Ctrl-C) writes neither: the run can simply be resumed. Of
+    several tasks of one SLURM job only the first holds the folder and says how it ended; the
+    others work with it.
 
     Raises:
         LeaseHeld: another process works in the folder.
     """
     folder = run.prepare()
+    if not leads():
+        yield
+        return
     began = time.time()
     with Lease(folder) as lease:
         if run.state == "done":  # another process finished it while we waited

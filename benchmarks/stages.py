@@ -32,6 +32,8 @@ def execute(run: Run, should_stop: Callable[[], bool] = lambda: False) -> bool:
                 f"{run.name} reads the {stage} stage {name}, which is not done; run that first"
             )
     work = {"train": _train, "sample": _sample, "score": _score}[run.stage]
+    if run.stage != "train" and not runs.leads():
+        return False  # only training is shared among a job's tasks
     with runs.working(run):
         work(run, should_stop)
     return True

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import grid
+from benchmarks import grid, runs
 from benchmarks.commands.selection import duration, find_run
 from benchmarks.study import Study, Variant, load_study
 from benchmarks.variants import axis, cross
@@ -134,3 +134,23 @@ def test_plan_and_status_import_no_torch(tmp_path):
 
 def test_times_are_for_people():
     assert [duration(s) for s in (5, 600, 7200)] == ["5 s", "10 min", "2.0 h"]
+
+
+def test_of_a_jobs_tasks_only_the_first_holds_the_folder_and_says_done(study, monkeypatch):
+    _, cells, _ = study
+    run = grid.distinct_runs(cells)[0]
+    monkeypatch.setenv("SLURM_NTASKS", "2")
+    monkeypatch.setenv("SLURM_PROCID", "1")
+    with runs.working(run):
+        assert not list(run.folder.glob("lease-*"))
+    assert run.state == "started"
+    monkeypatch.setenv("SLURM_PROCID", "0")
+    with runs.working(run):
+        assert list(run.folder.glob("lease-*"))
+        monkeypatch.setenv("SLURM_PROCID", "1")
+        problem = pytest.raises(ValueError, match="first task")
+        with runs.working(run), problem, runs.working(run):
+            raise ValueError("only the first task's failure is the run's")
+        monkeypatch.setenv("SLURM_PROCID", "0")
+    assert run.state == "done"
+    assert not (run.folder / "FAILED.json").exists()
