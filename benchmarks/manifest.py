@@ -128,12 +128,17 @@ def _samples(config: DataConfig, benchmark: Benchmark) -> list[tuple[int, str]]:
 
 def split_words(config: DataConfig, split: str, n: int) -> list[str]:
     """The words that stand in a split's first n samples, without drawing the samples."""
+    return list(_drawn_words(config, split, n))
+
+
+@lru_cache(maxsize=16)  # a study's benchmarks mostly share their samples
+def _drawn_words(config: DataConfig, split: str, n: int) -> tuple[str, ...]:
     from dreamtext.data import embedded
 
-    return [
+    return tuple(
         embedded.draw_word(config, split, embedded.generator(config, split, index))
         for index in range(n)
-    ]
+    )
 
 
 def other_word(word: str, rng: np.random.Generator, held_out: bool = True) -> str:

@@ -85,6 +85,8 @@ def from_dict(cls: type, values: dict[str, Any], base: Any = None, path: str = "
 
 def override(config: Any, assignments: list[str] | tuple[str, ...]) -> Any:
     """Apply `section.key=value` strings, parsed by OmegaConf, strictly."""
+    if not assignments:
+        return config
     from omegaconf import OmegaConf
 
     for text in assignments:

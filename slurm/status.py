@@ -19,6 +19,7 @@ from slurm.task import CANCELLED, Task, read_failure, sentence
 
 State = Literal["new", "queued", "running", "hung", "done", "failed", "cancelled", "lost"]
 LOG = "log.jsonl"
+TAIL_LINES = 12  # enough for the pace, and quick to read for hundreds of running tasks
 HUNG_AFTER_S = 600.0  # without a new log line a run hangs after this long, and after ...
 HUNG_INTERVALS = 20.0  # ... this many times the usual time between its lines
 
@@ -141,7 +142,7 @@ def tail(path: Path, size: int = 4096) -> list[dict[str, Any]]:
     except OSError:
         return []
     lines = []
-    for line in text.splitlines():
+    for line in text.splitlines()[-TAIL_LINES:]:
         try:
             value = json.loads(line)
         except ValueError:

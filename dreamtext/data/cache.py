@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 CHUNK = 500
 
@@ -61,6 +60,8 @@ def _fill(folder: Path, size: int, layout: Layout, make: Callable, title: str) -
         _write_progress(progress, 0)
     done = json.loads(progress.read_text())["rows"]
     out = {name: np.lib.format.open_memmap(partial / f"{name}.npy", "r+") for name in layout}
+    from tqdm import tqdm
+
     with tqdm(total=size, initial=done, desc=title, unit=" samples", leave=False) as bar:
         for start in range(done, size, CHUNK):
             stop = min(start + CHUNK, size)

@@ -9,7 +9,6 @@ import string
 from functools import lru_cache
 from typing import Literal, get_args
 
-import cv2
 import numpy as np
 
 from dreamtext import charset
@@ -100,6 +99,8 @@ def render(config: DataConfig, split: str, index: int) -> tuple[Sample, fonts.Fo
 
 
 def _background(config: DataConfig, split: str, rng: np.random.Generator) -> np.ndarray:
+    import cv2
+
     choices = photographs.PHOTOGRAPHS["test" if split == "unseen_fonts" else split]
     picture = photographs.photograph(*choices[int(rng.integers(len(choices)))])
     height, width = picture.shape[:2]
@@ -121,6 +122,8 @@ def _draw_characters(
     config: DataConfig, word: str, font: fonts.Font, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Coverage (L, H, W) float32 in 0..1 of each character, and the word's quad (4, 2)."""
+    import cv2
+
     size_px = 64 if config.height <= 64 else 256
     inks = [fonts.glyph(font, c, size_px) for c in word]
     spacing = size_px * float(rng.uniform(0.0, 0.06))
@@ -166,6 +169,8 @@ def _translation(x: float, y: float) -> np.ndarray:
 
 def _warp_into(out: np.ndarray, ink: np.ndarray, transform: np.ndarray) -> None:
     """Draw `ink` through `transform` (to supersampled pixels) into `out` (H, W), its box only."""
+    import cv2
+
     height, width = ink.shape
     if not ink.size:
         return

@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from PIL import ImageFont
 
 from dreamtext.errors import RunError
+
+if TYPE_CHECKING:
+    from PIL import ImageFont
 
 Style = Literal["serif", "sans", "script", "display", "mono"]
 
@@ -119,8 +121,10 @@ UNSEEN: tuple[Font, ...] = (
 
 
 @cache
-def open_font(font: Font, size_px: int) -> ImageFont.FreeTypeFont:
+def open_font(font: Font, size_px: int) -> "ImageFont.FreeTypeFont":
     """The font at an em of `size_px` pixels."""
+    from PIL import ImageFont
+
     try:
         return ImageFont.truetype(str(font.path), size_px, layout_engine=ImageFont.Layout.BASIC)
     except OSError as error:

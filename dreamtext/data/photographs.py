@@ -5,7 +5,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from dreamtext.errors import RunError
 
@@ -39,6 +38,8 @@ PHOTOGRAPHS: dict[str, tuple[tuple[str, str], ...]] = {
 @cache
 def photograph(package: str, file: str) -> np.ndarray:
     """(H, W, 3) uint8 RGB of a picture that ships inside an installed package."""
+    from PIL import Image
+
     spec = find_spec(package)
     if spec is None or spec.origin is None:
         raise RunError(

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
 from dreamtext import charset
@@ -52,6 +51,8 @@ class Sample:
 
     def crop(self, height: int, width: int) -> np.ndarray:
         """(height, width) uint8: the word cut out along its quad, in grey, squeezed to size."""
+        import cv2
+
         corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
         transform = cv2.getPerspectiveTransform(self.quad.astype(np.float32), corners)
         grey = cv2.cvtColor(self.image, cv2.COLOR_RGB2GRAY)
