@@ -12,6 +12,7 @@ from benchmarks.commands import (  # noqa: F401 - two add to study's
     data,
     grid,
     masks,
+    scale,
     study,
     watch,
 )
@@ -32,6 +33,7 @@ app.add_typer(study.app, name="study")
 app.add_typer(data.app, name="data")
 app.add_typer(masks.app, name="masks")
 app.add_typer(baselines.app, name="baselines")
+scale.register(app)
 
 Overrides = Annotated[
     list[str] | None,

@@ -13,11 +13,14 @@ class Average:
     def __init__(self, model: nn.Module, decay: float) -> None:
         self.decay = decay
         self.live = {n: p for n, p in model.named_parameters() if p.requires_grad}
-        self.shadow = {n: p.detach().clone() for n, p in self.live.items()}
+        # Without decay it would be a copy of the weights, as large as they are.
+        self.shadow = {n: p.detach().clone() for n, p in self.live.items()} if decay else {}
 
     @torch.no_grad()
     def update(self, step: int) -> None:
         """Early on the decay is smaller, so that the start is soon forgotten."""
+        if not self.decay:
+            return
         weight = 1 - min(self.decay, (1 + step) / (10 + step))
         torch._foreach_lerp_(list(self.shadow.values()), list(self.live.values()), weight)
 

@@ -26,7 +26,7 @@ class Draw:
 def draw_step(config: Config, step: int, rank: int = 0, ranks: int = 1) -> Draw:
     """The random part of batch `step` for one process; all processes share one global draw."""
     size, latent = config.training.batch_size, latent_shape(config)
-    generator = torch.Generator().manual_seed(_seed(config.seed, step))
+    generator = torch.Generator().manual_seed(step_seed(config.seed, step))
     draw = Draw(
         timesteps=torch.randint(config.diffusion.timesteps, (size,), generator=generator),
         noise=torch.randn(size, *latent, generator=generator),
@@ -38,7 +38,8 @@ def draw_step(config: Config, step: int, rank: int = 0, ranks: int = 1) -> Draw:
     )
 
 
-def _seed(*parts: int) -> int:
+def step_seed(*parts: int) -> int:
+    """A seed that belongs to these numbers alone, such as a run's seed and a step."""
     return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> 1)
 
 

@@ -218,6 +218,7 @@ class TrainingConfig(Checked):
     mixed_precision: Literal["no", "bf16", "fp16"] = "no"
     gradient_checkpointing: bool = option(False, identity=False)  # of the U-Net
     compile: bool = option(False, identity=False)  # the U-Net by torch.compile
+    latents: str = option("", identity=False)  # a folder where the autoencoder's latents are kept
     data_workers: int = option(0, identity=False)
     checkpoint_every: int = option(200, identity=False)
     validate_every: int = option(300, identity=False)

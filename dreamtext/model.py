@@ -12,6 +12,7 @@ from dreamtext.attention import AttentionRecorder, Maps, text_attention
 from dreamtext.config import Config
 from dreamtext.data.sample import Batch
 from dreamtext.heads import AlignmentHeads
+from dreamtext.latents import LatentCache
 from dreamtext.segmentation import LayoutEncoder, Segmenter, class_map
 from dreamtext.text_encoder import TextEncoder
 
@@ -53,6 +54,7 @@ class DreamText(nn.Module):
             norm=config.objective.head_norm,
         )
         self.recorder = AttentionRecorder(self.unet)
+        self.latent_cache: LatentCache | None = None
         self.layout_encoder: LayoutEncoder | None = None
         self.segmenter: Segmenter | None = None
         if model.segmentation.channels:
@@ -82,7 +84,10 @@ class DreamText(nn.Module):
     @torch.no_grad()
     def condition(self, batch: Batch) -> Condition:
         """Encode a batch's image and masked image, and bring its region to latent size."""
-        latents, masked = self.encode(torch.cat([batch.image, batch.masked_image])).chunk(2)
+        images = torch.cat([batch.image, batch.masked_image])
+        cache = self.latent_cache
+        encoded = cache.encode(images, self.encode) if cache else self.encode(images)
+        latents, masked = encoded.chunk(2)
         size = latents.shape[-2:]
         region = functional.adaptive_max_pool2d(batch.region, size)
         extra = (

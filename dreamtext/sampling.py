@@ -1,9 +1,10 @@
 """From noise to pictures, and attention on real pictures at chosen noise levels."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
+from diffusers import SchedulerMixin
 from torch import Tensor
 
 from dreamtext import diffusion
@@ -23,12 +24,24 @@ def noise_for(config: Config, seeds: Sequence[int]) -> Tensor:
 
 
 @torch.no_grad()
-def repaint(model: DreamText, batch: Batch, noise: Tensor, sampling: SamplingConfig) -> Tensor:
+def repaint(
+    model: DreamText,
+    batch: Batch,
+    noise: Tensor,
+    sampling: SamplingConfig,
+    observe: Callable[[Maps], None] | None = None,
+    scheduler: SchedulerMixin | None = None,
+) -> Tensor:
     """(B, 3, H, W) in [-1, 1]: the raw pictures with the batch's words painted in.
 
     Classifier-free guidance against a zero text embedding (METHOD); `noise` as `noise_for` gives.
+
+    Args:
+        observe: called after every step with the attention of its pass with the text.
+        scheduler: a solver on the model's own noise schedule; `sampling.solver` by default.
     """
-    scheduler = diffusion.sampling_scheduler(model.config.diffusion, sampling.solver)
+    if scheduler is None:
+        scheduler = diffusion.sampling_scheduler(model.config.diffusion, sampling.solver)
     scheduler.set_timesteps(sampling.steps)
     condition = model.condition(_as_asked(model, batch))
     text = model.text_encoder(batch.tokens)
@@ -36,7 +49,11 @@ def repaint(model: DreamText, batch: Batch, noise: Tensor, sampling: SamplingCon
     for timestep in scheduler.timesteps:
         given = scheduler.scale_model_input(latents, timestep)
         times = timestep.expand(len(latents)).to(latents.device)
-        guided = model.denoise(given, times, condition, text, batch.tokens)
+        if observe is None:
+            guided = model.denoise(given, times, condition, text, batch.tokens)
+        else:
+            guided, maps = model.denoise_recorded(given, times, condition, text, batch.tokens)
+            observe(maps)
         if sampling.guidance != 1:
             plain = model.denoise(given, times, condition, torch.zeros_like(text), batch.tokens)
             guided = plain + sampling.guidance * (guided - plain)

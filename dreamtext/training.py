@@ -8,20 +8,23 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, PartialState
 from accelerate.utils import DistributedDataParallelKwargs
+from diffusers.models.attention import FeedForward
+from diffusers.models.resnet import ResnetBlock2D
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from dreamtext import checkpoints, diffusion, optimizer, practice, validation
-from dreamtext.attention import text_attention
+from dreamtext import checkpoints, diffusion, optimizer, practice, pretrained, validation
+from dreamtext.attention import Maps, text_attention
 from dreamtext.average import Average
-from dreamtext.batches import Draw, StepOrder, draw_step
+from dreamtext.batches import Draw, StepOrder, draw_step, step_seed
 from dreamtext.config import Config
 from dreamtext.data.sample import Batch, Dataset, collate
 from dreamtext.errors import Interrupted, RunError, UserError
 from dreamtext.judged import judged_terms
+from dreamtext.latents import LatentCache
 from dreamtext.masks import average_attention
 from dreamtext.model import DreamText
 from dreamtext.objective import Evidence, terms
@@ -37,26 +40,41 @@ class TrainingStep(nn.Module):
 
     def forward(self, batch: Batch, draw: Draw, supervised: bool) -> dict[str, Tensor]:
         model, config = self.model, self.model.config
-        condition = model.condition(batch)
+        with in_full_precision(draw.noise):  # Stable Diffusion's autoencoder overflows in half
+            condition = model.condition(batch)
         noisy = self.scheduler.add_noise(condition.latents, draw.noise, draw.timesteps)
         text = model.text_encoder(batch.tokens)
         context = text * (~draw.dropped)[:, None, None]
-        predicted, maps = model.denoise_recorded(
-            noisy, draw.timesteps, condition, context, batch.tokens
-        )
-        evidence = Evidence(
-            error=self.target(condition.latents, draw) - predicted.float(),
-            region=condition.region,
-            average=average_attention(maps, config.masks),
-            tokens=batch.tokens,
-            characters=batch.characters,
-            has_characters=batch.has_characters,
-            text=text,
-            visual=self.glyphs(batch),
-            dropped=draw.dropped,
-            judged=judged_terms(model, batch, lambda: self.clean(noisy, predicted, draw)),
-        )
-        return terms(evidence, model.heads, config, supervised=supervised)
+        given = (noisy, draw.timesteps, condition, context, batch.tokens)
+        predicted, maps = self.predict(given, supervised)
+        with in_full_precision(draw.noise):
+            evidence = Evidence(
+                error=self.target(condition.latents, draw) - predicted.float(),
+                region=condition.region,
+                average=self.average(maps, text),
+                tokens=batch.tokens,
+                characters=batch.characters,
+                has_characters=batch.has_characters,
+                text=text.float(),
+                visual=self.glyphs(batch),
+                dropped=draw.dropped,
+                judged=judged_terms(model, batch, lambda: self.clean(noisy, predicted, draw)),
+            )
+            return terms(evidence, model.heads, config, supervised=supervised)
+
+    def predict(self, given: tuple, supervised: bool) -> tuple[Tensor, Maps | None]:
+        """The U-Net's prediction; attention is recorded only if some loss term looks at it."""
+        objective = self.model.config.objective
+        if objective.gamma or objective.alpha or supervised:
+            return self.model.denoise_recorded(*given)
+        return self.model.denoise(*given), None
+
+    def average(self, maps: Maps | None, text: Tensor) -> Tensor:
+        """A_bar (B, T, H, W); zero where no attention was recorded."""
+        masks = self.model.config.masks
+        if maps is None:
+            return text.new_zeros(*text.shape[:2], masks.height, masks.width, dtype=torch.float32)
+        return average_attention(maps, masks)
 
     def target(self, latents: Tensor, draw: Draw) -> Tensor:
         """What the U-Net is to predict."""
@@ -82,6 +100,11 @@ class TrainingStep(nn.Module):
         return self.model.glyph_encoder(batch.crop)
 
 
+def in_full_precision(beside: Tensor) -> torch.autocast:
+    """Switches mixed precision off, on the device of a tensor: for losses and frozen networks."""
+    return torch.autocast(beside.device.type, enabled=False)
+
+
 def select_trainable(model: DreamText) -> None:
     """Mark what is trained, as `unet.trainable` and `text.trainable_layers` say."""
     config = model.config.model
@@ -102,6 +125,13 @@ def select_trainable(model: DreamText) -> None:
         model.heads.visual_mix.requires_grad_(True)
 
 
+def compile_blocks(unet: nn.Module) -> None:
+    """Compile the U-Net's residual blocks and feed-forwards; attention stays as it is recorded."""
+    for module in unet.modules():
+        if isinstance(module, ResnetBlock2D | FeedForward):
+            module.compile()
+
+
 class Trainer:
     """A run's model, average and optimisers, and where in its folder they are kept."""
 
@@ -109,8 +139,16 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.config, self.folder, self.accelerator = config, folder, accelerator
         self.model = DreamText(config)
+        pretrained.load(self.model)
         select_trainable(self.model)
         self.model.to(accelerator.device)
+        if config.training.latents:
+            folder = Path(config.training.latents)
+            self.model.latent_cache = LatentCache(folder, self.model.autoencoder)
+        if config.training.gradient_checkpointing:
+            self.model.unet.enable_gradient_checkpointing()
+        if config.training.compile:
+            compile_blocks(self.model.unet)
         self.average = Average(self.model, config.training.ema)
         optimizers = optimizer.build(self.model, config.training)
         self.base_rates = [o.param_groups[0]["lr"] for o in optimizers]
@@ -126,6 +164,8 @@ class Trainer:
         with torch.no_grad():
             for name, value in self.average.shadow.items():
                 value.copy_(tensors["average"][name])
+        if self.accelerator.scaler is not None:
+            self.accelerator.scaler.load_state_dict(states.pop())
         for target, state in zip(self.optimizers, states, strict=True):
             target.load_state_dict(state)
         return done
@@ -135,7 +175,7 @@ class Trainer:
             self.folder / "checkpoints",
             done,
             {"model": self.model.state_dict(), "average": self.average.shadow},
-            [o.state_dict() for o in self.optimizers],
+            [o.state_dict() for o in [*self.optimizers, self.accelerator.scaler] if o is not None],
         )
 
     def optimise(self, batches: Iterator[Batch], number: int, factor: float) -> dict[str, Tensor]:
@@ -148,6 +188,8 @@ class Trainer:
         for part in range(parts):
             batch = next(batches).to(accelerator.device)
             draw = draw_step(config, number * parts + part, rank, ranks).to(accelerator.device)
+            if config.model.text.dropout:  # so that a resumed run drops what it would have dropped
+                torch.manual_seed(step_seed(config.seed, number * parts + part, rank))
             with nullcontext() if part == parts - 1 else accelerator.no_sync(self.step):
                 found = self.step(batch, draw, supervised)
                 accelerator.backward(found["total"] / parts)
@@ -158,7 +200,17 @@ class Trainer:
             target.step()
             target.zero_grad()
         self.average.update(number)
-        return {name: value.detach() for name, value in found.items()}
+        return {
+            name: accelerator.reduce(value.detach(), "mean") if ranks > 1 else value.detach()
+            for name, value in found.items()
+        }
+
+    def agreed(self, wish: bool) -> bool:
+        """Whether any process has this wish: all must stop at the same step."""
+        if self.accelerator.num_processes == 1:
+            return wish
+        votes = torch.tensor(float(wish), device=self.accelerator.device)
+        return bool(self.accelerator.reduce(votes, "sum") > 0)
 
 
 def train(
@@ -179,11 +231,7 @@ def train(
         Interrupted: `should_stop()` became true; everything is saved.
         RunError: the loss is not finite.
     """
-    accelerator = accelerator or Accelerator(
-        mixed_precision=config.training.mixed_precision,
-        # Which heads the loss uses depends on its configuration.
-        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
-    )
+    accelerator = accelerator or accelerate(config)
     rank, ranks = accelerator.process_index, accelerator.num_processes
     training, writer = config.training, accelerator.is_main_process
     if training.batch_size % ranks:
@@ -208,13 +256,13 @@ def train(
             num_workers=training.data_workers,
         )
     )
-    began = time.monotonic()
+    began, per_step = time.monotonic(), training.batch_size * training.accumulate
     with tqdm(
         total=training.steps, initial=start, desc="training", unit=" steps", disable=not writer
     ) as bar:
         trainer.model.train()
         for number in range(start, training.steps):
-            factor = optimizer.rate(number, training, len(dataset) // training.batch_size)
+            factor = optimizer.rate(number, training, len(dataset) // per_step)
             found = trainer.optimise(batches, number, factor)
             done, last = number + 1, number + 1 == training.steps
             bar.update()
@@ -228,10 +276,11 @@ def train(
                 with trainer.average.applied():
                     log.append(validation.validate(trainer.model, held_out, folder, done))
                 trainer.model.train()
-            stopping = should_stop() and not last
+            stopping = trainer.agreed(should_stop()) and not last
             if writer and (done % training.checkpoint_every == 0 or last or stopping):
                 trainer.save(done)
             if stopping:
+                accelerator.wait_for_everyone()
                 raise Interrupted(
                     f"training stopped as asked at step {done} of {training.steps}; everything is "
                     "saved, and the same command goes on from there"
@@ -242,6 +291,31 @@ def train(
         checkpoints.save_model(trainer.model, folder / "model")
     accelerator.wait_for_everyone()
     return trainer.model.eval()
+
+
+def accelerate(config: Config) -> Accelerator:
+    """Devices, processes and mixed precision, as the launcher set them up.
+
+    Raises:
+        UserError: the device cannot compute in the configured precision.
+    """
+    precision = config.training.mixed_precision
+    if precision == "fp16" and PartialState().device.type == "cpu":
+        raise UserError(
+            "training.mixed_precision=fp16 needs a GPU and this process has none (accelerate would "
+            "silently train in full precision); use bf16 or no"
+        )
+    try:
+        return Accelerator(
+            mixed_precision=precision,
+            # Which heads the loss uses depends on its configuration.
+            kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+        )
+    except ValueError as error:
+        raise UserError(
+            f"training.mixed_precision={precision} cannot be used on this device ({error}); use "
+            "bf16 or no"
+        ) from error
 
 
 def _refuse_without_characters(config: Config, dataset: Dataset) -> None:

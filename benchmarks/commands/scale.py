@@ -1,0 +1,112 @@
+"""`dreamtext doctor`, `plan-memory` and `import-checkpoint`: what working at paper scale needs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Preset = Annotated[str, typer.Option(help="smoke, demo, tiny, small or paper")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(help="Overrides as section.key=value, such as model.unet.weights=FOLDER"),
+]
+
+
+def doctor(
+    overrides: Overrides = None,
+    preset: Preset = "paper",
+    files: Annotated[
+        Path | None, typer.Option(help="Folder of files [default: $DREAMTEXT_FILES or ./files]")
+    ] = None,
+    hashes: Annotated[bool, typer.Option(help="Hash the weight files that are found")] = True,
+) -> None:
+    """List every weight and data set: where it was looked for, its hash, what lacks without it."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from dreamtext import inventory
+    from dreamtext.presets import preset as preset_of
+    from dreamtext.schema import override
+
+    config = override(preset_of(preset), overrides or [])
+    table = Table("what", "state", "looked for at", "hash", "without it, no", "get it from")
+    absent = 0
+    for found in inventory.look(config, files or inventory.folder(), hashes=hashes):
+        asset = found.asset
+        absent += found.status != "found"
+        named = f" ({asset.option})" if asset.option else ""
+        table.add_row(
+            asset.name,
+            found.status,
+            f"{found.looked}{named}",
+            found.sha256[:12],
+            asset.blocks,
+            asset.source,
+        )
+    Console().print(table)
+    typer.echo(
+        f"{absent} of {len(inventory.ASSETS)} are not there; nothing is ever fetched. "
+        "The presets smoke, demo, tiny and small need none of them."
+    )
+
+
+def plan_memory(
+    overrides: Overrides = None,
+    preset: Preset = "paper",
+    processes: Annotated[int, typer.Option(help="Processes (GPUs) that share the batch")] = 1,
+) -> None:
+    """Count the memory of one training step, from shapes; nothing is allocated."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from dreamtext import memory
+    from dreamtext.presets import preset as preset_of
+    from dreamtext.schema import override
+
+    config = override(preset_of(preset), overrides or [])
+    planned = memory.plan(config, processes)
+    table = Table("part", "parameters (M)")
+    for name, count in planned.parameters.items():
+        table.add_row(name, f"{count / 1e6:.1f}")
+    table.add_row("trained", f"{planned.trained / 1e6:.1f}")
+    Console().print(table)
+    table = Table("one process keeps", "GiB")
+    for name in ("weights", "gradients", "optimizer", "average", "activations", "total"):
+        table.add_row(name, f"{getattr(planned, name) / 2**30:.2f}")
+    Console().print(table)
+    if config.training.gradient_checkpointing:
+        typer.echo(f"activations without gradient checkpointing: {planned.saved / 2**30:.2f} GiB")
+
+
+def import_checkpoint(
+    file: Annotated[Path, typer.Argument(help="A checkpoint in the released layout")],
+    out: Annotated[Path, typer.Argument(help="The model's folder to write")],
+    text_heads: Annotated[int, typer.Option(help="Heads of the character encoder")] = 8,
+    unet_head_channels: Annotated[int, typer.Option(help="Width of a head of the U-Net")] = 64,
+) -> None:
+    """Read a checkpoint in the released layout (UDiffText's too) into a folder of our own."""
+    from dreamtext.checkpoints import import_released, save_model
+    from dreamtext.errors import UserError
+
+    if out.exists():
+        raise UserError(f"{out} exists already; name a folder that does not")
+    save_model(import_released(file, text_heads, unet_head_channels), out)
+    typer.echo(out)
+
+
+def export_checkpoint(
+    model: Annotated[Path, typer.Argument(help="Folder of a trained or imported model")],
+    file: Annotated[Path, typer.Argument(help="The .safetensors file to write")],
+) -> None:
+    """Write a model in the released layout."""
+    from dreamtext.checkpoints import load_model
+    from dreamtext.released import export_released
+
+    export_released(load_model(model), file)
+    typer.echo(file)
+
+
+def register(app: typer.Typer) -> None:
+    """Put the four commands beside the others."""
+    for command in (doctor, plan_memory, import_checkpoint, export_checkpoint):
+        app.command(command.__name__.replace("_", "-"))(command)
