@@ -143,6 +143,10 @@ def leads() -> bool:
     return not several or os.environ.get("SLURM_PROCID", "0") == "0"
 
 
+class AlreadyDone(RunError):
+    """Another process finished the run between looking at it and taking its lease."""
+
+
 @contextmanager
 def working(run: Run) -> Iterator[None]:
     """Hold a run's folder while its stage works; write DONE.json or FAILED.json at the end.
@@ -153,6 +157,7 @@ def working(run: Run) -> Iterator[None]:
 
     Raises:
         LeaseHeld: another process works in the folder.
+        AlreadyDone: another process finished the run just now.
     """
     folder = run.prepare()
     if not leads():
@@ -160,8 +165,8 @@ def working(run: Run) -> Iterator[None]:
         return
     began = time.time()
     with Lease(folder) as lease:
-        if run.state == "done":  # another process finished it while we waited
-            return
+        if run.state == "done":
+            raise AlreadyDone(f"{folder} was finished by another process in the meantime")
         write_json(folder / "provenance.json", provenance(run))
         try:
             yield

@@ -34,8 +34,11 @@ def execute(run: Run, should_stop: Callable[[], bool] = lambda: False) -> bool:
     work = {"train": _train, "sample": _sample, "score": _score}[run.stage]
     if run.stage != "train" and not runs.leads():
         return False  # only training is shared among a job's tasks
-    with runs.working(run):
-        work(run, should_stop)
+    try:
+        with runs.working(run):
+            work(run, should_stop)
+    except runs.AlreadyDone:
+        return False
     return True
 
 
