@@ -38,8 +38,9 @@ def within(values: Values) -> dict[str, Estimate]:
 
 
 def slope(values: Values) -> Estimate | None:
-    """SeqAcc per mIoU: least squares over the samples of one run, bootstrapped."""
-    if not np.ptp(values.miou):
+    """SeqAcc per mIoU: least squares over the samples of one run, bootstrapped; None where one
+    of them never varies."""
+    if not np.ptp(values.miou) or not np.ptp(values.seqacc):
         return None
 
     def slopes(pairs: np.ndarray) -> np.ndarray:
@@ -117,7 +118,7 @@ def plot(runs: list[Values], path: Path) -> None:
         named.add(variant)
     left.set_xlabel(f"mIoU of {BINS} equal groups of samples")
     left.set_ylabel("SeqAcc (95 % Wilson)")
-    left.legend(fontsize=8)
+    left.legend(fontsize=8, loc="upper left")
     right.set_xlabel("mean mIoU of a run")
     for axes in (left, right):
         axes.grid(alpha=0.3)

@@ -69,7 +69,7 @@ def write_sweep(attention: Attention, title: str, result: Sweep, out: Path) -> s
     figures.characters(attention, masks, f"{title}: {own}", out / "characters.png")
     column = result.column(own)
     order = np.argsort(column)
-    shown = {f"own ({own.rule})": masks, f"best ({best.rule})": masks_of(attention, best)}
+    shown = {f"own: {_brief(own)}": masks, f"best: {_brief(best)}": masks_of(attention, best)}
     for name, chosen in (("worst", order[:GALLERY]), ("best", order[::-1][:GALLERY])):
         captions = [_caption(attention, i, column[i]) for i in chosen]
         figures.gallery(attention, chosen, shown, captions, out / f"{name}.png")
@@ -174,6 +174,11 @@ def write_relation(values: list[relation.Values], out: Path) -> str:
 def _caption(attention: Attention, place: int, value: float) -> str:
     word = attention.folder.records[int(attention.known[place])].source_word
     return f"{word}\n{value:+.2f}" if value < 0 else f"{word}\n{value:.2f}"
+
+
+def _brief(setting: Setting) -> str:
+    blurred = f"blur {setting.kernel}/{setting.sigma:g}" if setting.kernel > 1 else "no blur"
+    return f"{setting.rule}, {blurred}"
 
 
 def _both(settings: list[Setting]) -> str:
