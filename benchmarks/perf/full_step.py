@@ -3,7 +3,7 @@
     python -m benchmarks.perf.full_step
 
 The paper's model at 512 x 512 with the released trainable scope, batch 1, gradient checkpointing:
-latents, U-Net with recorded attention, masks, losses, backward, AdamW. Needs about 16 GiB. With
+latents, U-Net with recorded attention, masks, losses, backward, AdamW. Needs about 8 GiB. With
 `--preset smoke` the same in seconds. The prediction of `dreamtext plan-memory` is printed beside.
 """
 
