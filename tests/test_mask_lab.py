@@ -218,11 +218,29 @@ def test_runs_of_other_samples_are_refused(attention, tmp_path):
         other_masks(attention, other, sweep.default_setting(attention))
 
 
-def values(miou, seqacc, title="none seed 0"):
+def values(miou, seqacc, length=None):
     miou = np.asarray(miou, float)
     return relation.Values(
-        title=title, miou=miou, seqacc=np.asarray(seqacc, float), ned=miou, better=miou, best=miou
+        title="none seed 0",
+        miou=miou,
+        seqacc=np.asarray(seqacc, float),
+        ned=miou,
+        better=miou,
+        best=miou,
+        length=np.full(len(miou), 3) if length is None else np.asarray(length),
     )
+
+
+def test_a_relation_by_way_of_word_length_vanishes_at_one_length():
+    """Long words: good masks, seldom read. Within a length there is nothing."""
+    rng = np.random.default_rng(0)
+    length = np.repeat([3, 6], 200)
+    run = values(length / 10 + 0.1 * rng.random(400), rng.random(400) < 0.9 / length, length)
+    frame = relation.table([run]).set_index("run")
+    low, high = (frame[f"rank correlation with seqacc, {end}"] for end in ("low", "high"))
+    assert high["none seed 0"] < 0
+    for part in ("none seed 0, words of 3", "none seed 0, words of 6"):
+        assert low[part] < 0 < high[part]
 
 
 def test_a_relation_within_a_run_is_found_and_one_that_is_not_is_not():

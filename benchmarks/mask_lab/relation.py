@@ -1,6 +1,6 @@
 """Does mask quality go with SeqAcc? Per sample within a run, and per variant across runs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ class Values:
     """One run's values by sample: mIoU under its own settings, and what the judge read.
 
     `better` is the sample's IoU under the setting that was best on other samples, `best` under
-    the best threshold of each map.
+    the best threshold of each map; `length` is the word's.
     """
 
     title: str
@@ -25,6 +25,14 @@ class Values:
     ned: np.ndarray
     better: np.ndarray
     best: np.ndarray
+    length: np.ndarray
+
+    def only(self, length: int) -> "Values":
+        """The samples whose words have one length."""
+        keep = self.length == length
+        arrays = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "title"}
+        title = f"{self.title}, words of {length}"
+        return Values(title=title, **{name: a[keep] for name, a in arrays.items()})
 
 
 def within(values: Values) -> dict[str, Estimate]:
@@ -70,11 +78,12 @@ def binned(values: Values, bins: int = BINS) -> list[tuple[float, Estimate]]:
 
 
 def table(runs: list[Values]):
-    """A row per run and one across them, as a data frame."""
+    """A row per run, one per run and word length (longer words may have other masks *and* be read
+    less often), and one across the runs, as a data frame."""
     import pandas as pd
 
     rows = []
-    for values in runs:
+    for values in [*runs, *_by_length(runs)]:
         row = {
             "run": values.title,
             "n": len(values.miou),
@@ -93,6 +102,15 @@ def table(runs: list[Values]):
         row = {"run": "across runs", "n": len(runs)}
         rows.append(row | _three("rank correlation with seqacc", estimate))
     return pd.DataFrame(rows)
+
+
+def _by_length(runs: list[Values], least: int = 30) -> list[Values]:
+    parts = []
+    for values in runs:
+        lengths, counts = np.unique(values.length, return_counts=True)
+        if len(lengths) > 1:
+            parts += [values.only(int(n)) for n in lengths[counts >= least]]
+    return parts
 
 
 def _three(name: str, estimate: Estimate) -> dict[str, float]:

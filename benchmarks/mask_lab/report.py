@@ -159,6 +159,7 @@ def relate(
         ned=read["NED/raw"],
         better=fitted,
         best=result.oracle[(own.timestep, own.layers, own.kernel, own.sigma)],
+        length=np.array([len(attention.folder.records[i].source_word) for i in attention.known]),
     )
 
 
