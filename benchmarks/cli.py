@@ -21,7 +21,7 @@ from slurm.errors import SlurmError, SlurmInputError
 
 app = typer.Typer(
     help="Run, ablate and compare DreamText, which paints a given word into a photograph.\n\n"
-    "Start with `dreamtext study run supervision --preset smoke` (two minutes), or paint a word "
+    "Start with `dreamtext study run supervision --preset smoke`, or paint a word "
     "with the model that comes along: `dreamtext edit photo.jpg --region 40,60,200,80 "
     "--word HELLO --out edited.png`.",
     no_args_is_help=True,

@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterable
-from pathlib import Path
 
 from benchmarks import runs
 from benchmarks.runs import Run
@@ -132,7 +131,7 @@ def _watch(left: list[list[Run]], crew: list[threading.Thread], began: float) ->
         bar.set_postfix_str("")
 
 
-_WEIGHT = {"train": 1.0, "sample": 0.08, "score": 0.08}  # measured shares at the tiny preset
+_WEIGHT = {"train": 1.0, "sample": 0.08, "score": 0.08}  # rough shares of the tiny preset's time
 
 
 def _work_done(stages: list[Run]) -> float:
@@ -177,8 +176,6 @@ def _reason(run: Run) -> str:
         failure = json.loads((run.folder / "FAILED.json").read_text())
         return f"{failure['error']}: {failure['message']}"
     except (OSError, ValueError, KeyError):
-        if any(run.parents) and any(
-            runs.state(Path(run.root) / name) != "done" for name in run.parents.values()
-        ):
+        if any(runs.state(run.root / name) != "done" for name in run.parents.values()):
             return "a stage before it did not finish"
         return f"ended without a word; see {run.folder / 'output.log'}"
