@@ -90,13 +90,16 @@ class AutoencoderConfig(Checked):
 class UNetConfig(Checked):
     """The denoising U-Net, in the terms of diffusers' `UNet2DConditionModel`."""
 
-    widths: tuple[int, ...] = (48, 96)
+    widths: tuple[int, ...] = (96, 96)
     layers_per_block: int = 1
     heads: tuple[int, ...] = (4, 4)
     attention: tuple[bool, ...] = (True, True)
     norm_groups: int = 8
     linear_projection: bool = True
     coordinates: bool = True  # four extra input channels: position relative to the region
+    # With them their sines and cosines, doubling in frequency (Tancik et al. 2020): where within
+    # a character a cell lies is a fast function of where it lies within the word.
+    coordinate_octaves: int = option(4, neutral=0)
     trainable: Literal["all", "text_attention"] = "all"  # text_attention: the released code
     weights: str = option("", identity=False)  # a local diffusers folder or original file
     # zero_output: the text cross-attention starts as if it were not there, as in the released code
@@ -110,6 +113,12 @@ class UNetConfig(Checked):
         self.require(
             len(self.depths) in (0, len(self.widths)), "depths must have one entry per level"
         )
+        self.require(self.coordinate_octaves >= 0, "coordinate_octaves must be 0 (none) or more")
+
+    @property
+    def coordinate_channels(self) -> int:
+        """How many input channels tell a cell its position."""
+        return 4 + 4 * self.coordinate_octaves if self.coordinates else 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +155,7 @@ class MaskConfig(Checked):
     threshold_std: float = 2.0
     height: int = 8
     width: int = 16
-    min_size: int = 8  # layers whose smaller side is below this are left out
+    min_size: int = 4  # layers whose smaller side is below this are left out
     resize: Literal["bilinear", "nearest"] = "bilinear"  # nearest: the released code
     border: Literal["symmetric", "zero"] = "symmetric"  # of the blur; zero: the released code
 
@@ -162,7 +171,7 @@ class SupervisionConfig(Checked):
     mode: Literal["none", "balanced", "full"] = "balanced"
     warmup: float = 0.25  # balanced: the fraction of all steps that are supervised
     form: Literal["tokens", "pixels", "max", "released"] = "tokens"  # max: UDiffText's
-    weight: float = 0.1
+    weight: float = 2.0
     background_weight: float = 0.5
 
     def check(self) -> None:

@@ -187,6 +187,7 @@ def unet_sizes(shapes: Shapes, latent_channels: int, head_channels: int) -> UNet
         norm_groups=32,  # fixed in the original
         linear_projection=len(projection) == 2,
         coordinates=given == 2 * latent_channels + 1 + 4,
+        coordinate_octaves=0,
         depths=() if set(depths) == {1} else depths,
         middle_depth=0 if middle_depth == depths[-1] else middle_depth,
     )

@@ -1,5 +1,6 @@
 """U-Net, autoencoder and encoders as one module."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -24,7 +25,7 @@ class Condition:
     Attributes:
         latents: (B, C, h, w) of the real image.     masked: (B, C, h, w) of the masked image.
         region: (B, 1, h, w), 1 where any pixel of the cell is repainted.
-        extra: (B, K, h, w), coordinates relative to the region (K = 0 or 4).
+        extra: (B, K, h, w), coordinates relative to the region (K = `unet.coordinate_channels`).
         layout: (B, H, W) int64 character id of every pixel, 0 elsewhere; None if not configured.
     """
 
@@ -90,9 +91,11 @@ class DreamText(nn.Module):
         latents, masked = encoded.chunk(2)
         size = latents.shape[-2:]
         region = functional.adaptive_max_pool2d(batch.region, size)
-        extra = (
-            coordinates(batch.region, size) if self.config.model.unet.coordinates else region[:, :0]
-        )
+        extra = region[:, :0]
+        if self.config.model.unet.coordinates:
+            extra = coordinates(batch.region, size)
+            waves = fourier_features(extra[:, :2], self.config.model.unet.coordinate_octaves)
+            extra = torch.cat([extra, waves], dim=1)
         layout = (
             class_map(batch.characters, batch.tokens) if self.layout_encoder is not None else None
         )
@@ -149,7 +152,7 @@ def build_unet(config: Config) -> UNet2DConditionModel:
         sample_size=None,
         in_channels=2 * latent.channels
         + 1
-        + (4 if unet.coordinates else 0)
+        + unet.coordinate_channels
         + config.model.segmentation.channels,
         out_channels=latent.channels,
         down_block_types=tuple(down),
@@ -199,3 +202,13 @@ def coordinates(region: Tensor, size: tuple[int, int]) -> Tensor:
         planes.append((relative.reshape(shape), (high - low)[:, None, None]))
     (x, width), (y, height) = planes
     return torch.stack([plane.expand(-1, *size) for plane in (x, y, width, height)], dim=1)
+
+
+def fourier_features(places: Tensor, octaves: int) -> Tensor:
+    """(B, 2 K octaves, h, w): sines and cosines of `2^n pi / 2` times places (B, K, h, w).
+
+    Source: Tancik et al. 2020, "Fourier features let networks learn high frequency functions".
+    """
+    rates = 2.0 ** torch.arange(octaves, device=places.device) * (math.pi / 2)
+    angles = (places[:, :, None] * rates[:, None, None]).flatten(1, 2)
+    return torch.cat([angles.sin(), angles.cos()], dim=1)

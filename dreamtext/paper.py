@@ -52,6 +52,7 @@ def paper(dataset: str = "laion_ocr") -> Config:
                 attention=(True, True, True, False),
                 norm_groups=32,
                 coordinates=False,
+                coordinate_octaves=0,
                 text_attention="zero_output",
             ),
         ),

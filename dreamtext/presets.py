@@ -38,10 +38,14 @@ def smoke() -> Config:
 
 
 def demo() -> Config:
-    """`tiny` with a third of its steps: enough to see supervision find the characters, too few
-    to spell."""
+    """A narrower `tiny` with a third of its steps: enough to see supervision find the characters,
+    too few to spell."""
     base = tiny()
-    return replace(base, training=replace(base.training, steps=400, validate_every=100))
+    return replace(
+        base,
+        model=replace(base.model, unet=UNetConfig(widths=(48, 96))),
+        training=replace(base.training, steps=400, validate_every=100),
+    )
 
 
 def small() -> Config:

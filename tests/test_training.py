@@ -14,7 +14,7 @@ from dreamtext.batches import StepOrder, draw_step
 from dreamtext.config import Config
 from dreamtext.data import open_dataset
 from dreamtext.errors import Interrupted, RunError
-from dreamtext.model import DreamText, coordinates
+from dreamtext.model import DreamText, coordinates, fourier_features
 from dreamtext.optimizer import orthogonalise
 from dreamtext.validation import read_log
 
@@ -160,6 +160,15 @@ def test_coordinates_are_relative_to_the_region() -> None:
     assert x[0, 11].item() == pytest.approx(1 - 2 * 0.5 / 8)
     assert y[2, 0].item() == pytest.approx(-1 + 2 * 0.5 / 4)
     assert width.unique().item() == height.unique().item() == 0.5
+
+
+def test_fourier_features_double_in_frequency() -> None:
+    places = torch.linspace(-1, 1, 9).view(1, 1, 1, 9)
+    sine, faster, cosine, _ = fourier_features(places, 2)[0]
+    assert torch.allclose(sine.square() + cosine.square(), torch.ones(1, 9))
+    assert torch.allclose(faster, 2 * sine * cosine, atol=1e-6)  # the double angle
+    assert sine[0, -1].item() == pytest.approx(1)  # a quarter turn from the middle to the edge
+    assert fourier_features(places, 0).shape == (1, 0, 1, 9)
 
 
 def test_muon_makes_updates_nearly_orthogonal() -> None:
