@@ -90,7 +90,7 @@ class AutoencoderConfig(Checked):
 class UNetConfig(Checked):
     """The denoising U-Net, in the terms of diffusers' `UNet2DConditionModel`."""
 
-    widths: tuple[int, ...] = (96, 96)
+    widths: tuple[int, ...] = (96, 64)
     layers_per_block: int = 1
     heads: tuple[int, ...] = (4, 4)
     attention: tuple[bool, ...] = (True, True)
