@@ -1,16 +1,17 @@
 """A study as tasks of the launcher, and what they will cost. Imports no torch."""
 
 import json
-import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from benchmarks.runs import Run
-from benchmarks.study import Cell, Study
-from slurm.config import ClusterConfig
 from slurm.task import Task
+
+if TYPE_CHECKING:
+    from benchmarks.runs import Run
+    from benchmarks.study import Cell, Study
+    from slurm.config import ClusterConfig
 
 STAGES = ("train", "sample", "score")
 HOME = "launch"
@@ -22,13 +23,13 @@ def home(root: Path) -> Path:
     return root.resolve() / HOME
 
 
-def distinct_runs(cells: Iterable[Cell]) -> list[Run]:
+def distinct_runs(cells: Iterable["Cell"]) -> list["Run"]:
     """Every run of a study once, parents before children."""
     runs = {run.name: run for cell in cells for run in cell.runs}
     return sorted(runs.values(), key=lambda run: STAGES.index(run.stage))
 
 
-def tasks(runs: Iterable[Run]) -> list[Task]:
+def tasks(runs: Iterable["Run"]) -> list[Task]:
     """The launcher's view of runs: a folder, and the program that fills it."""
     roots: dict[Path, str] = {}
     out = []
@@ -43,7 +44,7 @@ def tasks(runs: Iterable[Run]) -> list[Task]:
     return out
 
 
-def steps(runs: Iterable[Run]) -> dict[str, int]:
+def steps(runs: Iterable["Run"]) -> dict[str, int]:
     """Folder -> how many steps a training run has, for its time remaining."""
     trainings = [run for run in runs if run.stage == "train"]
     return {
@@ -57,7 +58,7 @@ def probe_root(root: Path) -> Path:
     return home(root) / "probe"
 
 
-def probe(study: Study, root: Path) -> None:
+def probe(study: "Study", root: Path) -> None:
     """Measure what is not known: a few training steps, and one benchmark, of one variant."""
     from benchmarks.runner import run_cells
 
@@ -103,7 +104,7 @@ class Plan:
     unknown: list[str] = field(default_factory=list)
 
 
-def plan(runs: Sequence[Run], config: ClusterConfig) -> Plan:
+def plan(runs: Sequence["Run"], config: "ClusterConfig") -> Plan:
     """Count, and estimate from past runs of the same kind, or from a probe's."""
     states: dict[str, dict[str, int]] = {stage: {} for stage in STAGES}
     to_run: dict[str, list[Run]] = {stage: [] for stage in STAGES}
@@ -156,12 +157,14 @@ class Past:
                 continue
             self._times.setdefault(key, []).append(seconds / amount)
 
-    def expect(self, run: Run) -> tuple[float | None, int]:
+    def expect(self, run: "Run") -> tuple[float | None, int]:
         """Expected seconds, and of how many past runs that is the median."""
+        from statistics import median
+
         key, amount = _kind(run.stage, run.settings)
         if key not in self._cache:
             times = self._times.get(key, [])
-            self._cache[key] = (statistics.median(times) if times else None, len(times))
+            self._cache[key] = (median(times) if times else None, len(times))
         seconds, count = self._cache[key]
         return (None if seconds is None else seconds * amount), count
 

@@ -7,12 +7,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from benchmarks import runs
 from benchmarks.runs import Run
 from benchmarks.study import Cell
 from dreamtext.errors import Interrupted, RunError
+from slurm.stopping import StopFlag
 
 STAGES = ("train", "sample", "score")
 
@@ -41,12 +43,17 @@ def force(cells: Iterable[Cell], stage: str) -> None:
                 runs.forget(run)
 
 
-def run_cells(cells: Iterable[Cell], *, workers: int = 1, threads: int = 1) -> int:
+def run_cells(
+    cells: Iterable[Cell], *, workers: int = 1, threads: int = 1, code: Path | None = None
+) -> int:
     """Do what is missing; returns how many stages that was.
+
+    Args:
+        code: the folder that the runs' code is imported from [default: this code].
 
     Raises:
         RunError: some stages failed; all others were done all the same.
-        Interrupted: Ctrl-C; what was under way is saved and can be resumed.
+        Interrupted: Ctrl-C or TERM; what was under way is saved and can be resumed.
     """
     left = missing(cells)
     if not left:
@@ -56,18 +63,18 @@ def run_cells(cells: Iterable[Cell], *, workers: int = 1, threads: int = 1) -> i
         for run in chain:
             run.prepare()
         waiting.put(chain)
-    pool = _Pool(waiting, threads)
+    pool = _Pool(waiting, threads, code)
     began = time.monotonic()
     crew = [threading.Thread(target=pool.work, daemon=True) for _ in range(workers)]
-    for thread in crew:
-        thread.start()
-    try:
-        _watch(left, crew, began)
-    except KeyboardInterrupt:
-        pool.stop()
+    with StopFlag() as stop:
         for thread in crew:
-            thread.join()
-        raise Interrupted("stopped as asked; run the same command to go on from here") from None
+            thread.start()
+        _watch(left, crew, began, stop)
+        if stop():
+            pool.stop()
+            for thread in crew:
+                thread.join()
+            raise Interrupted("stopped as asked; run the same command to go on from here")
     stages = [run for chain in left for run in chain]
     failed = [run for run in stages if run.state != "done"]
     if failed:
@@ -81,52 +88,71 @@ def run_cells(cells: Iterable[Cell], *, workers: int = 1, threads: int = 1) -> i
 class _Pool:
     """Workers that take one chain after another, each in a process of its own."""
 
-    def __init__(self, waiting: "queue.SimpleQueue[list[Run]]", threads: int) -> None:
-        self.waiting, self.threads = waiting, threads
+    def __init__(
+        self, waiting: "queue.SimpleQueue[list[Run]]", threads: int, code: Path | None
+    ) -> None:
+        self.waiting, self.code = waiting, code
+        # One thread a process: two runs side by side beat one run on two cores.
+        limits = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+        self.environment = os.environ | dict.fromkeys(limits, str(threads))
+        if code:
+            self.environment["PYTHONPATH"] = str(code)
+        self.lock = threading.Lock()
         self.running: set[subprocess.Popen] = set()
         self.stopping = False
 
     def work(self) -> None:
-        # One thread a process: two runs side by side beat one run on two cores.
-        limits = dict.fromkeys(
-            ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(self.threads)
-        )
-        while not self.stopping:
-            try:
-                chain = self.waiting.get_nowait()
-            except queue.Empty:
-                return
-            with open(chain[0].folder / "output.log", "ab") as output:
-                process = subprocess.Popen(
-                    [sys.executable, "-m", "benchmarks.stages", *(str(r.folder) for r in chain)],
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    env=os.environ | limits,
-                )
-                self.running.add(process)
-                process.wait()
+        while process := self._next():
+            process.wait()
+            with self.lock:
                 self.running.discard(process)
 
+    def _next(self) -> subprocess.Popen | None:
+        with self.lock:
+            if self.stopping or self.waiting.empty():
+                return None
+            chain = self.waiting.get()
+            folders = [str(run.folder.resolve()) for run in chain]
+            with open(chain[0].folder / "output.log", "ab") as output:
+                process = subprocess.Popen(
+                    [sys.executable, "-m", "benchmarks.stages", *folders],
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    cwd=self.code,
+                    env=self.environment,
+                    start_new_session=True,  # the keyboard's INT comes to us; we hand on TERM
+                )
+            self.running.add(process)
+            return process
+
     def stop(self) -> None:
-        self.stopping = True
-        for process in list(self.running):
-            process.terminate()
+        with self.lock:
+            self.stopping = True
+            for process in self.running:
+                process.terminate()
 
 
-def _watch(left: list[list[Run]], crew: list[threading.Thread], began: float) -> None:
-    """Show the progress of all runs until the crew is done."""
+def _watch(
+    left: list[list[Run]], crew: list[threading.Thread], began: float, stop: Callable[[], bool]
+) -> None:
+    """Show the progress of all runs until the crew is done, or is to stop."""
     from tqdm import tqdm
 
     stages = [run for chain in left for run in chain]
     at_start = _work_done(stages)
     with tqdm(total=len(stages), unit=" stages", desc="study", smoothing=0.1) as bar:
         bar.bar_format = "{desc}: {percentage:3.0f}% |{bar}| {n:.2f}/{total} stages {postfix}"
-        while any(thread.is_alive() for thread in crew):
+        shown = 0.0
+        while any(thread.is_alive() for thread in crew) and not stop():
+            time.sleep(0.2)
+            if time.monotonic() - shown < (0.5 if sys.stderr.isatty() else 5):
+                continue
+            shown = time.monotonic()
             done = sum(map(_progress, stages))
             bar.n = round(done, 2)
             # A run's share of the work says more than its count: training dwarfs the rest.
             bar.set_postfix_str(_remaining(stages, began, at_start) + _doing(stages))
-            time.sleep(0.5 if sys.stderr.isatty() else 5)
         bar.n = sum(map(_progress, stages))
         bar.set_postfix_str("")
 

@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -208,6 +207,8 @@ def forget(run: Run) -> None:
 
 def provenance(run: Run) -> dict[str, Any]:
     """Code, environment, hardware and seeds of a run about to start."""
+    from importlib.metadata import PackageNotFoundError, version
+
     versions = {}
     for package in _RECORDED:
         try:

@@ -1,5 +1,6 @@
 """The training loop: accelerate, exact resume, validation on the way."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -300,13 +301,17 @@ def accelerate(config: Config) -> Accelerator:
         UserError: the device cannot compute in the configured precision.
     """
     precision = config.training.mixed_precision
-    if precision == "fp16" and PartialState().device.type == "cpu":
+    # Left alone without a GPU, accelerate does not join processes: each would train by itself.
+    several = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    cpu = several and not torch.accelerator.is_available()
+    if precision == "fp16" and PartialState(cpu=cpu).device.type == "cpu":
         raise UserError(
             "training.mixed_precision=fp16 needs a GPU and this process has none (accelerate would "
             "silently train in full precision); use bf16 or no"
         )
     try:
         return Accelerator(
+            cpu=cpu,
             mixed_precision=precision,
             # Which heads the loss uses depends on its configuration.
             kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],

@@ -78,16 +78,16 @@ def counts(statuses: Iterable[TaskStatus]) -> dict[State, int]:
 def _status(
     task: Task, job_id: str, jobs: Mapping[str, QueuedJob], now: float, steps: int
 ) -> TaskStatus:
-    try:
-        files = set(os.listdir(task.folder))
-    except (FileNotFoundError, NotADirectoryError):
-        files = set()
-    if "DONE.json" in files:
+    if task.done:
         return TaskStatus(task, "done", job_id)
-    if "FAILED.json" in files:
+    if task.failed:
         failure = read_failure(task.folder)
         state: State = "cancelled" if failure.get("cause") == CANCELLED else "failed"
         return TaskStatus(task, state, job_id, detail=sentence(failure))
+    try:
+        files = os.listdir(task.folder)
+    except (FileNotFoundError, NotADirectoryError):
+        files = []
     job = jobs.get(job_id)
     leased = any(name.startswith("lease-") for name in files)
     lease = read_lease(task.folder) if leased else None

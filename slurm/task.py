@@ -1,6 +1,7 @@
 """A task: a folder and the program that fills it. All that this package knows of the work."""
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -37,11 +38,11 @@ class Task:
 
     @property
     def done(self) -> bool:
-        return Path(self.folder, DONE).exists()
+        return os.path.exists(f"{self.folder}/{DONE}")
 
     @property
     def failed(self) -> bool:
-        return Path(self.folder, FAILED).exists()
+        return os.path.exists(f"{self.folder}/{FAILED}")
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

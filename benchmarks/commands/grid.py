@@ -5,42 +5,32 @@ cluster) can do. None of them imports torch.
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from benchmarks.commands.selection import (
     ClusterFile,
     ClusterSet,
-    chosen,
+    Out,
+    Selection,
     cluster_config,
     duration,
-    find_run,
-    root_of,
+    selecting,
 )
-from benchmarks.commands.study import (
-    Name,
-    Out,
-    Preset,
-    RunsOption,
-    Samples,
-    Seeds,
-    Set,
-    Where,
-    app,
-    results_folder,
-)
+from benchmarks.commands.study import app, run_here
+
+if TYPE_CHECKING:
+    from benchmarks.runs import Run
+    from slurm.config import ClusterConfig
+    from slurm.submit import Sent
+    from slurm.task import Task
 
 
 @app.command()
+@selecting
 def plan(
-    name: Name,
-    preset: Preset = None,
-    seeds: Seeds = None,
-    n: Samples = None,
-    where: Where = None,
-    set_: Set = None,
-    runs: RunsOption = None,
+    selection: Selection,
     cluster: ClusterFile = None,
     ask: ClusterSet = None,
     probe: Annotated[bool, typer.Option("--probe", help="Measure a few steps first")] = False,
@@ -48,9 +38,9 @@ def plan(
     """What of a study exists, what would run, and for how long."""
     from benchmarks import grid
 
-    study, cells, root = chosen(name, preset, seeds, n, where, set_, runs)
+    study, cells = selection.study, selection.cells
     if probe:
-        grid.probe(study, root)
+        grid.probe(study, selection.root)
     found = grid.plan(grid.distinct_runs(cells), cluster_config(cluster, ask))
     typer.echo(
         f"{study.name}: {len(study.variants)} variants x {len(study.seeds)} seeds x "
@@ -82,18 +72,13 @@ def plan(
 
 
 @app.command()
+@selecting
 def submit(
-    name: Name,
+    selection: Selection,
     on: Annotated[
         Literal["slurm", "local", "inline"],
         typer.Option(help="The cluster; this machine, side by side; or here, one by one"),
     ] = "slurm",
-    preset: Preset = None,
-    seeds: Seeds = None,
-    n: Samples = None,
-    where: Where = None,
-    set_: Set = None,
-    runs: RunsOption = None,
     out: Out = None,
     cluster: ClusterFile = None,
     ask: ClusterSet = None,
@@ -103,48 +88,34 @@ def submit(
     """Send all that is missing of a study, and its report after the last run. Once is enough:
     what is done, queued or running is not sent again."""
     from benchmarks import grid
+    from slurm import snapshot
     from slurm import submit as slurm_submit
 
-    study, cells, root = chosen(name, preset, seeds, n, where, set_, runs)
     config = cluster_config(cluster, ask)
-    todo = grid.distinct_runs(cells)
-    tasks = grid.tasks(todo)
+    todo = grid.distinct_runs(selection.cells)
+    tasks, home = grid.tasks(todo), grid.home(selection.root)
     if dry_run:
         for text in slurm_submit.dry_run(
-            tasks, home=grid.home(root), name=study.name, config=config
+            tasks, home=home, name=selection.study.name, config=config
         ):
             typer.echo(text)
-        return
-    folder = (out or results_folder(study, name)).resolve()
-    if on != "slurm":
-        _run_here(on, study, cells, tasks, root, folder, parallel)
-        return
-    sent = slurm_submit.submit(
-        tasks,
-        home=grid.home(root),
-        name=study.name,
-        config=config,
-        project=_project(),
-        collect=_report_command(name, study, preset, seeds, n, where, set_, root, folder),
-        prepare=_preparer(todo),
-    )
-    _tell_sent(sent, folder)
+    elif on == "slurm":
+        _send(selection, todo, config, out)
+    elif on == "local":
+        run_here(selection, out, parallel, snapshot.take(_project(), home / "snapshots"))
+    else:
+        _run_inline(selection, todo, tasks, out)
 
 
 @app.command()
+@selecting
 def retry(
-    name: Name,
+    selection: Selection,
     failed: Annotated[bool, typer.Option("--failed", help="Runs that failed")] = False,
     more_memory: Annotated[
         float | None,
         typer.Option(help="Factor of memory for runs that were out of it, such as 2"),
     ] = None,
-    preset: Preset = None,
-    seeds: Seeds = None,
-    n: Samples = None,
-    where: Where = None,
-    set_: Set = None,
-    runs: RunsOption = None,
     out: Out = None,
     cluster: ClusterFile = None,
     ask: ClusterSet = None,
@@ -154,13 +125,11 @@ def retry(
     from dreamtext.errors import UserError
     from slurm.attempts import clear_failure
     from slurm.failures import out_of_memory
-    from slurm.submit import submit as slurm_submit
 
     if not failed:
         raise UserError("say what to send again: study retry NAME --failed")
-    study, cells, root = chosen(name, preset, seeds, n, where, set_, runs)
     config = cluster_config(cluster, ask)
-    todo = grid.distinct_runs(cells)
+    todo = grid.distinct_runs(selection.cells)
     tasks = grid.tasks(todo)
     again = [task for task in tasks if task.failed and not task.done]
     if not again:
@@ -178,40 +147,23 @@ def retry(
             memory[task.folder] = asked * more_memory
     for task in again:
         clear_failure(task.folder)
-    folder = (out or results_folder(study, name)).resolve()
-    sent = slurm_submit(
-        tasks,
-        home=grid.home(root),
-        name=study.name,
-        config=config,
-        project=_project(),
-        collect=_report_command(name, study, preset, seeds, n, where, set_, root, folder),
-        mem_gb=memory,
-        prepare=_preparer(todo),
-    )
-    _tell_sent(sent, folder)
+    _send(selection, todo, config, out, memory)
 
 
 @app.command()
+@selecting
 def cancel(
-    name: Name,
-    preset: Preset = None,
-    seeds: Seeds = None,
-    n: Samples = None,
-    where: Where = None,
-    set_: Set = None,
-    runs: RunsOption = None,
+    selection: Selection,
 ) -> None:
     """Take a study's runs from the queue. What they have done stays; `submit` goes on from it."""
-    from benchmarks import grid
+    from benchmarks.grid import home
     from slurm import queue
     from slurm.records import jobs_of_folders, load_all
 
-    _, cells, root = chosen(name, preset, seeds, n, where, set_, runs)
-    sent = jobs_of_folders(load_all(grid.home(root)))
+    sent = jobs_of_folders(load_all(home(selection.root)))
     alive = {id_ for id_, job in queue.mine().items() if job.alive}
-    tasks = grid.tasks(grid.distinct_runs(cells))
-    ids = [sent[task.folder] for task in tasks if sent.get(task.folder) in alive]
+    folders = [task.folder for task in selection.outline.tasks]
+    ids = [sent[folder] for folder in folders if sent.get(folder) in alive]
     queue.cancel(ids)
     typer.echo(f"{len(ids)} runs cancelled")
 
@@ -219,20 +171,30 @@ def cancel(
 # --- parts --------------------------------------------------------------------------------------
 
 
-def run_inline(run: str, runs: Path | None) -> None:
-    """One run at this prompt, from the code as it is now: for a debugger."""
+def _send(
+    selection: Selection,
+    runs: "list[Run]",
+    config: "ClusterConfig",
+    out: Path | None,
+    mem_gb: dict[str, float] | None = None,
+) -> None:
+    """Submit to SLURM what is missing of the runs, and the report behind it."""
     from benchmarks import grid
-    from benchmarks.runs import load
-    from dreamtext.errors import RunError
-    from slurm.attempts import clear_failure
-    from slurm.local import run_inline as inline
+    from slurm.submit import submit
 
-    folder = find_run(run, root_of(runs))
-    clear_failure(folder)
-    (verdict,) = inline(grid.tasks([load(folder)])).values()
-    typer.echo(f"{folder.name}: {verdict}")
-    if verdict != "done":
-        raise RunError(f"{folder.name} ended {verdict}")
+    by_name = {run.name: run for run in runs}
+    folder = selection.results_folder(out).resolve()
+    sent = submit(
+        grid.tasks(runs),
+        home=grid.home(selection.root),
+        name=selection.study.name,
+        config=config,
+        project=_project(),
+        collect=_report_command(selection, folder),
+        mem_gb=mem_gb,
+        prepare=lambda task: by_name[task.name].prepare(),
+    )
+    _tell_sent(sent, folder)
 
 
 def _project() -> Path:
@@ -241,57 +203,41 @@ def _project() -> Path:
     return Path(benchmarks.__path__[0]).resolve().parent
 
 
-def _preparer(runs):  # type: ignore[no-untyped-def]
-    by_name = {run.name: run for run in runs}
-    return lambda task: by_name[task.name].prepare()
-
-
-def _report_command(name, study, preset, seeds, n, where, set_, root, folder) -> list[str]:  # type: ignore[no-untyped-def]
+def _report_command(selection: Selection, folder: Path) -> list[str]:
     """`study report` for the collecting job, which runs in the snapshot of the code."""
-    path = Path(name).resolve()
+    name = selection.name
     if name.endswith(".py"):
+        path = Path(name).resolve()
         inside = path.is_relative_to(_project())
         name = str(path.relative_to(_project()) if inside else path)
     command = ["python", "-m", "benchmarks.cli", "study", "report", name]
-    command += ["--runs", str(root), "--out", str(folder)]
-    for option, value in (("--preset", preset), ("--seeds", seeds), ("--n", n)):
-        command += [option, str(value)] if value is not None else []
-    for option, values in (("--where", where), ("--set", set_)):
-        command += [word for value in values or [] for word in (option, value)]
-    return command
+    return [*command, "--out", str(folder), *selection.options()]
 
 
-def _run_here(on, study, cells, tasks, root, folder, parallel) -> None:  # type: ignore[no-untyped-def]
-    from benchmarks import grid, report
+def _run_inline(
+    selection: Selection, runs: "list[Run]", tasks: "list[Task]", out: Path | None
+) -> None:
+    """Every run at this prompt, one by one; the report of what is scored."""
+    from benchmarks import report
     from dreamtext.errors import Interrupted, RunError
-    from slurm import snapshot
-    from slurm.local import run_inline as inline
-    from slurm.local import run_local
+    from slurm.inline import run_inline
 
-    for run in grid.distinct_runs(cells):
+    for run in runs:
         if run.state == "missing":
             run.prepare()
-    titles = {task.folder: run.title for task, run in zip(tasks, grid.distinct_runs(cells))}  # noqa: B905
-
-    def tell(task, verdict) -> None:  # type: ignore[no-untyped-def]
-        typer.echo(f"{task.name}  {verdict:12} {titles[task.folder]}", err=True)
-
-    if on == "inline":
-        verdicts = inline(tasks)
-    else:
-        code = snapshot.take(_project(), grid.home(root) / "snapshots")
-        verdicts = run_local(tasks, code, parallel, tell)
+    verdicts = run_inline(tasks)
     if "interrupted" in verdicts.values():
         raise Interrupted("stopped as asked; run the same command to go on from here")
-    if any(cell.score.state == "done" for cell in cells):
-        report.write(study, cells, folder)
+    if any(cell.score.state == "done" for cell in selection.cells):
+        folder = selection.results_folder(out)
+        report.write(selection.study, selection.cells, folder)
         typer.echo(f"{folder}/report.html")
-    bad = sum(verdict != "done" for verdict in verdicts.values())
+    bad = sum(run.state != "done" for run in runs)
     if bad:
-        raise RunError(f"{bad} of {len(tasks)} runs are not done; see `study failures`")
+        raise RunError(f"{bad} of {len(runs)} runs are not done; see `study failures`")
 
 
-def _tell_sent(sent, folder: Path) -> None:  # type: ignore[no-untyped-def]
+def _tell_sent(sent: "Sent", folder: Path) -> None:
     left_out = ", ".join(f"{count} {state}" for state, count in sent.left_out.items())
     if not sent.count:
         typer.echo(f"nothing to submit: {left_out}")

@@ -1,14 +1,38 @@
-"""What the study commands act on: cells, a cluster's configuration, one run by its name."""
+"""What the study commands act on: a selection of a study's cells, a cluster, one run by its name.
 
+Nothing heavy is imported before it is asked for: `study status` needs none of it.
+"""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property, wraps
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from benchmarks.commands.study import narrowed
-from benchmarks.study import Cell, Study
-from slurm.config import ClusterConfig
+if TYPE_CHECKING:
+    from benchmarks.outline import Outline
+    from benchmarks.study import Cell, Study
+    from slurm.config import ClusterConfig
 
+Name = Annotated[str, typer.Argument(help="A study's name (see `study list`) or its Python file")]
+Preset = Annotated[str | None, typer.Option(help="Another preset than the study's own")]
+Seeds = Annotated[int | None, typer.Option(help="How many seeds, from 0 on")]
+Samples = Annotated[int | None, typer.Option("--n", help="How many samples of each benchmark")]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(help="Only cells with variant=A|B, seed=0|1 or task=editing; may be repeated"),
+]
+Set = Annotated[list[str] | None, typer.Option("--set", help="section.key=value for every variant")]
+RunsOption = Annotated[
+    Path | None, typer.Option("--runs", help="Folder of runs [default: $DREAMTEXT_RUNS or ./runs]")
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(help="Where the report goes [default: results/<study>, -<preset> if another]"),
+]
 ClusterFile = Annotated[
     Path | None, typer.Option("--cluster", help="cluster.toml [default: ./cluster.toml, if any]")
 ]
@@ -19,19 +43,89 @@ ClusterSet = Annotated[
 RunName = Annotated[str, typer.Argument(help="A run: its folder, its name, or how that begins")]
 
 
-def chosen(
-    name: str,
-    preset: str | None,
-    seeds: int | None,
-    n: int | None,
-    where: list[str] | None,
-    set_: list[str] | None,
-    runs: Path | None,
-) -> tuple[Study, list[Cell], Path]:
-    """The study that the options mean, its cells, and the folder of their runs."""
-    study = narrowed(name, preset, seeds, n, where, set_)
-    root = root_of(runs)
-    return study, study.cells(root), root
+@dataclass(frozen=True)
+class Selection:
+    """Which cells of which study, and where their runs are: what every study command is told."""
+
+    name: Name
+    preset: Preset = None
+    seeds: Seeds = None
+    n: Samples = None
+    where: Where = None
+    set_: Set = None
+    runs: RunsOption = None
+
+    @cached_property
+    def root(self) -> Path:
+        """The folder of runs, absolute."""
+        return root_of(self.runs)
+
+    @cached_property
+    def study(self) -> "Study":
+        """The study as the options narrow it."""
+        from benchmarks.study import load_study
+        from dreamtext.errors import UserError
+
+        for text in self.where or []:
+            if "=" not in text:
+                raise UserError(f"--where takes key=value, as variant=none|full, not '{text}'")
+        return load_study(self.name).narrowed(
+            preset=self.preset,
+            seeds=None if self.seeds is None else range(self.seeds),
+            n=self.n,
+            overrides=self.set_ or (),
+            where=dict(text.split("=", 1) for text in self.where or []),
+        )
+
+    @cached_property
+    def cells(self) -> list["Cell"]:
+        return self.study.cells(self.root)
+
+    @cached_property
+    def outline(self) -> "Outline":
+        """The names of the selection's runs, remembered from an earlier call where that is sure."""
+        from benchmarks.grid import distinct_runs
+        from benchmarks.outline import recall
+
+        asked = {k: v for k, v in asdict(self).items() if k != "runs"}
+        return recall(asked, self.root, lambda: distinct_runs(self.cells))
+
+    def results_folder(self, out: Path | None) -> Path:
+        """`out`, else `results/<study>`, with the preset behind it if it is not the study's own."""
+        from benchmarks.study import load_study
+
+        if out:
+            return out
+        own = load_study(self.name).preset == self.study.preset
+        name = self.study.name if own else f"{self.study.name}-{self.study.preset}"
+        return Path("results") / name
+
+    def options(self) -> list[str]:
+        """The options that select the same cells again, for another process."""
+        words = ["--runs", str(self.root)]
+        for option, value in (("preset", self.preset), ("seeds", self.seeds), ("n", self.n)):
+            words += [f"--{option}", str(value)] if value is not None else []
+        for option, values in (("where", self.where), ("set", self.set_)):
+            words += [word for value in values or [] for word in (f"--{option}", value)]
+        return words
+
+
+def selecting(command: Callable[..., Any]) -> Callable[..., Any]:
+    """A command whose first parameter is a `Selection`, with the selection's options as its own
+    (typer reads them from the signature)."""
+    shared = list(inspect.signature(Selection).parameters.values())
+    _, *own = inspect.signature(command).parameters.values()
+    names = [f.name for f in fields(Selection)]
+
+    @wraps(command)
+    def flat(**options: Any) -> Any:
+        return command(Selection(**{name: options.pop(name) for name in names}), **options)
+
+    parameters = [p.replace(kind=p.KEYWORD_ONLY) for p in (*shared, *own)]
+    flat.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    flat.__annotations__ = {p.name: p.annotation for p in parameters}
+    del flat.__wrapped__  # type: ignore[attr-defined]
+    return flat
 
 
 def root_of(runs: Path | None) -> Path:
@@ -41,7 +135,7 @@ def root_of(runs: Path | None) -> Path:
     return (runs or default_root()).resolve()
 
 
-def cluster_config(cluster: Path | None, ask: list[str] | None) -> ClusterConfig:
+def cluster_config(cluster: Path | None, ask: list[str] | None) -> "ClusterConfig":
     """The cluster file, or `cluster.toml` here if there is one, with overrides."""
     from slurm.config import load
 

@@ -6,8 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmarks.commands.selection import RunName, chosen, duration, find_run, root_of
-from benchmarks.commands.study import Name, Preset, RunsOption, Samples, Seeds, Set, Where, app
+from benchmarks.commands.selection import (
+    RunName,
+    RunsOption,
+    Selection,
+    duration,
+    find_run,
+    root_of,
+    selecting,
+)
+from benchmarks.commands.study import app
 
 if TYPE_CHECKING:
     from slurm.status import TaskStatus
@@ -16,31 +24,23 @@ _STATES = ("new", "queued", "running", "hung", "lost", "cancelled", "failed", "d
 
 
 @app.command()
+@selecting
 def status(
-    name: Name,
-    preset: Preset = None,
-    seeds: Seeds = None,
-    n: Samples = None,
-    where: Where = None,
-    set_: Set = None,
-    runs: RunsOption = None,
+    selection: Selection,
     watch: Annotated[
         float | None, typer.Option(help="Show again every so many seconds, until all is settled")
     ] = None,
     all_: Annotated[bool, typer.Option("--all", help="A line for every run")] = False,
 ) -> None:
     """What every run of a study is doing."""
-    from benchmarks import grid
+    from benchmarks.grid import home
     from slurm.status import counts
     from slurm.status import status as status_of
 
-    _, cells, root = chosen(name, preset, seeds, n, where, set_, runs)
-    todo = grid.distinct_runs(cells)
-    tasks, steps = grid.tasks(todo), grid.steps(todo)
-    titles = {task.folder: run.title for task, run in zip(tasks, todo, strict=True)}
+    runs = selection.outline
     while True:
-        found = status_of(tasks, grid.home(root), steps=steps)
-        lines = _lines(found, titles, everything=all_)
+        found = status_of(runs.tasks, home(selection.root), steps=runs.steps)
+        lines = _lines(found, runs.titles, everything=all_)
         if watch is not None:
             typer.clear()
         typer.echo("\n".join(lines))
@@ -68,21 +68,12 @@ def logs(
 
 
 @app.command()
-def failures(
-    name: Name,
-    preset: Preset = None,
-    seeds: Seeds = None,
-    n: Samples = None,
-    where: Where = None,
-    set_: Set = None,
-    runs: RunsOption = None,
-) -> None:
+@selecting
+def failures(selection: Selection) -> None:
     """A study's failed runs by error, each with its last lines and likely cause."""
-    from benchmarks import grid
     from slurm.failures import group
 
-    _, cells, _ = chosen(name, preset, seeds, n, where, set_, runs)
-    groups = group(grid.tasks(grid.distinct_runs(cells)))
+    groups = group(selection.outline.tasks)
     if not groups:
         typer.echo("no run has failed")
     for found in groups:
