@@ -100,10 +100,28 @@ def sample(
 @app.command()
 def score(
     run: Annotated[Path, typer.Argument(help="Folder of a finished sampling run")],
+    judge: Annotated[
+        str | None,
+        typer.Option(
+            help="Who reads: PP-OCRv6-small, PP-OCRv4, a folder in PaddleOCR's layout or a PARSeq "
+            "checkpoint [default: as the run's configuration says, PP-OCRv6-small]"
+        ),
+    ] = None,
+    inception: Annotated[
+        Path | None, typer.Option(help="Your inception-2015-12-05.pt: adds FID and KID")
+    ] = None,
+    alexnet: Annotated[
+        Path | None, typer.Option(help="Your alexnet-owt-7be5be79.pth: adds LPIPS")
+    ] = None,
     force: Force = False,
 ) -> None:
-    """Score a folder of samples and print the scores."""
+    """Score a folder of samples and print the scores.
+
+    A study takes the same as --set scoring.judge=..., --set scoring.inception=FILE and
+    --set scoring.alexnet=FILE.
+    """
     import json
+    from dataclasses import replace
 
     from rich.console import Console
     from rich.table import Table
@@ -115,7 +133,11 @@ def score(
     sampled = runs.load(run)
     if sampled.stage != "sample":
         raise UserError(f"{run} is a {sampled.stage} run; scoring needs a sampling run")
-    scored = score_run(config_of(sampled), sampled)
+    given = {"judge": judge, "inception": inception, "alexnet": alexnet}
+    scoring = {k: str(v) for k, v in given.items() if v is not None}
+    config = config_of(sampled)
+    config = replace(config, scoring=replace(config.scoring, **scoring))
+    scored = score_run(config, sampled)
     _execute(scored, force)
     table = Table("metric", "value", "95 % interval", "n", "backbone or reason")
     for row in json.loads((scored.folder / "scores.json").read_text()):

@@ -227,6 +227,11 @@ def provenance(run: Run) -> dict[str, Any]:
     }
 
 
+def record(run: Run, **found: Any) -> None:
+    """Add to a started run's provenance what only its stage could find out."""
+    write_json(run.folder / "provenance.json", provenance_of(run) | found)
+
+
 def provenance_of(run: Run) -> dict[str, Any]:
     """What was recorded of a run when it started."""
     return json.loads((run.folder / "provenance.json").read_text())

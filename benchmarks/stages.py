@@ -265,12 +265,22 @@ def _score(run: Run, should_stop: Callable[[], bool]) -> None:
 
     import pandas as pd
 
-    from benchmarks.metrics.registry import Options, score_samples
+    from benchmarks.metrics.options import Options
+    from benchmarks.metrics.registry import score_samples
     from benchmarks.metrics.supported import supported_only
 
-    config = config_of(run)
+    options = Options.of(config_of(run))
+    given = options.given()
+    for name in ("judge", "inception", "alexnet"):
+        if given.get(name) != run.identity.get(name):
+            raise RunError(
+                f"the {name} of {run.name} is now {given.get(name)}, it was planned with "
+                f"{run.identity.get(name)}: its file has changed since; score again, which plans "
+                "another run"
+            )
+    runs.record(run, scoring=run.settings["config"].get("scoring"), given=given)
     folder = run.root / run.parents["sample"]
-    scores = score_samples(folder, options=Options(masks=config.masks))
+    scores = score_samples(folder, options=options)
     columns = {s.metric: s.per_image for s in scores if s.per_image}
     pd.DataFrame(columns).rename_axis("id").to_csv(run.folder / "per_image.csv")
     scores += supported_only(folder, scores)

@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.manifest import Benchmark, Manifest, draw
 from benchmarks.runs import Run
-from dreamtext.config import Config, DataConfig
+from dreamtext.config import Config, DataConfig, MaskConfig, ScoringConfig
 from dreamtext.errors import UserError
 from dreamtext.presets import preset
 from dreamtext.schema import identity, override, to_dict
@@ -69,7 +69,9 @@ class Study:
         "SeqAcc-ci/raw",
         "NED/raw",
         "mIoU",
+        "FID/raw",  # where its weights are given, as LPIPS
         "FD-EffNetLite0/raw",
+        "LPIPS/raw",
         "effdist/raw",
     )
 
@@ -135,7 +137,8 @@ class Study:
         cells = []
         base = self._base()
         for variant in self.variants:
-            config = override(base, variant.overrides)
+            ours = variant.system == "dreamtext"  # others' overrides are of their own settings
+            config = override(base, variant.overrides) if ours else base
             for seed in self.seeds:
                 cells += self._row(variant, replace(config, seed=seed), root)
         return cells
@@ -170,9 +173,10 @@ class Study:
 
 
 def train_run(config: Config, root: Path, title: str = "") -> Run:
-    """The training run of a configuration; how it samples is no part of its identity."""
-    meaning = {f.name: _meaning(getattr(config, f.name)) for f in fields(config)}
-    del meaning["sampling"]
+    """The training run of a configuration; how it samples and is scored is no part of it."""
+    later = ("sampling", "scoring")
+    own = [f.name for f in fields(config) if f.name not in later]
+    meaning = {name: _meaning(getattr(config, name)) for name in own}
     return Run(
         stage="train",
         identity={"config": meaning, "data_revision": _train_revision(config.data)},
@@ -240,14 +244,18 @@ def system_run(
 
 
 def score_run(config: Config, sample: Run) -> Run:
-    """The scoring run of a sampling run; a metric's new version makes it another run."""
+    """The scoring run of a sampling run; a metric's new version, another judge or another weight
+    file makes it another run.
+
+    Raises:
+        UserError: a judge or weight file of `config.scoring` is missing or the wrong one.
+    """
+    from benchmarks.metrics.options import absolute
+
+    config = replace(config, scoring=absolute(config.scoring))
     return Run(
         stage="score",
-        identity={
-            "sample": sample.name,
-            "metrics": _versions(),
-            "masks": _meaning(config.masks),
-        },
+        identity={"sample": sample.name, **_scoring(config.masks, config.scoring)},
         settings={"config": _plain(config), "seed": sample.settings["seed"]},
         parents={"sample": sample.name},
         root=sample.root,
@@ -280,11 +288,13 @@ def _train_revision(data: DataConfig) -> str:
     return revision(data, "train")
 
 
-@lru_cache(maxsize=1)
-def _versions() -> dict[str, int]:
+@lru_cache(maxsize=64)
+def _scoring(masks: MaskConfig, scoring: ScoringConfig) -> dict[str, Any]:
+    from benchmarks.metrics.options import Options
     from benchmarks.metrics.registry import versions
 
-    return versions()
+    options = Options.of(Config(masks=masks, scoring=scoring))
+    return {"metrics": versions(options=options), **options.identity()}
 
 
 def manifest_of(config: Config, benchmark: Benchmark) -> Manifest:

@@ -14,9 +14,10 @@ from torch import Tensor
 
 from dreamtext.config import Config
 from dreamtext.errors import RunError
+from dreamtext.files import file_hash
 from dreamtext.model import DreamText
 from dreamtext.schema import from_dict, to_dict
-from dreamtext.weights import file_hash, refuse_mismatch
+from dreamtext.weights import refuse_mismatch
 
 KEPT = 2
 # Parts of the model that a trained model's folder holds; the rest is fixed or only for training.

@@ -251,6 +251,18 @@ class SamplingConfig(Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ScoringConfig(Checked):
+    """Who reads the painted words, and the local weight files of FID, KID and LPIPS.
+
+    A score's signature holds the hashes of the files, not where they lie.
+    """
+
+    judge: str = "PP-OCRv6-small"  # PP-OCRv4, a folder in PaddleOCR's layout, a PARSeq checkpoint
+    inception: str = ""  # inception-2015-12-05.pt: FID and KID are scored
+    alexnet: str = ""  # alexnet-owt-7be5be79.pth: LPIPS is scored
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelConfig(Checked):
     """U-Net, autoencoder and the two encoders."""
 
@@ -274,4 +286,5 @@ class Config(Checked):
     objective: ObjectiveConfig = ObjectiveConfig()
     training: TrainingConfig = TrainingConfig()
     sampling: SamplingConfig = SamplingConfig()
+    scoring: ScoringConfig = option(ScoringConfig(), identity=False)  # noqa: RUF009
     seed: int = 0

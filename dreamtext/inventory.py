@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from dreamtext.config import Config
+from dreamtext.files import file_hash
 
 VARIABLE = "DREAMTEXT_FILES"
 
@@ -77,6 +78,7 @@ ASSETS = (
     Asset(
         name="Inception-v3 (2015-12-05)",
         kind="weights",
+        option="scoring.inception",
         path="inception-2015-12-05.pt",
         blocks="FID and KID",
         source="the weights clean-fid and StyleGAN3 use",
@@ -84,10 +86,19 @@ ASSETS = (
     Asset(
         name="AlexNet",
         kind="weights",
+        option="scoring.alexnet",
         path="alexnet-owt-7be5be79.pth",
         blocks="LPIPS",
         source="torchvision's model zoo",
         sha256="7be5be79",
+    ),
+    Asset(
+        name="PARSeq",
+        kind="weights",
+        path="parseq-bb5792a6.pt",
+        blocks="SeqAcc as the papers read it (scoring.judge=FILE)",
+        source="GitHub, baudm/parseq, releases",
+        sha256="bb5792a6",
     ),
     Asset(
         name="LAION-OCR",
@@ -120,6 +131,11 @@ ASSETS = (
 )
 
 
+def asset(path: str) -> Asset:
+    """The asset looked for at `path` in the folder of files."""
+    return next(a for a in ASSETS if a.path == path)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Found:
     """An asset and where it was looked for. `status` is as annotated."""
@@ -137,8 +153,6 @@ def folder() -> Path:
 
 def look(config: Config, files: Path, *, hashes: bool = True) -> Iterable[Found]:
     """Where every asset is: at the path its option names, else inside the folder of files."""
-    from dreamtext.weights import file_hash
-
     for asset in ASSETS:
         path = _named(config, asset) or files / asset.path
         if not path.exists():

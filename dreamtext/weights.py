@@ -1,6 +1,5 @@
 """Reading weight files from local paths, safely, and refusing the wrong ones with a list."""
 
-import hashlib
 import pickle
 from pathlib import Path
 
@@ -14,12 +13,6 @@ from dreamtext.errors import RunError, UserError
 Shapes = dict[str, tuple[int, ...]]
 SUFFIXES = (".safetensors", ".ckpt", ".pt", ".pth", ".bin")
 _LISTED = 40  # parameters named in a refusal
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_tensors(path: str | Path) -> dict[str, Tensor]:

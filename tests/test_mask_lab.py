@@ -12,8 +12,9 @@ from benchmarks.mask_lab import figures, relation, rules, sweep
 from benchmarks.mask_lab.attention import Attention
 from benchmarks.mask_lab.compare import compare, other_masks
 from benchmarks.mask_lab.rules import Maps, Rule, iou, parse
+from benchmarks.metrics.options import Options
 from benchmarks.metrics.overlap import truth_at
-from benchmarks.metrics.registry import Options, score_samples
+from benchmarks.metrics.registry import score_samples
 from benchmarks.metrics.samples import SampleFolder
 from dreamtext.config import MaskConfig
 from dreamtext.errors import UserError

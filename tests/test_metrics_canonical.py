@@ -3,17 +3,21 @@
 The real weights are not here: stand-in files in the same format go through the same code.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
-import torchvision
 from torch import nn
 
-from benchmarks.metrics import canonical
+from benchmarks.metrics import options
 from benchmarks.metrics.frechet import frechet_distance, frechet_interval, kernel_distance
-from benchmarks.metrics.judges import file_hash
-from benchmarks.metrics.registry import Options, score_samples
+from benchmarks.metrics.options import Options
+from benchmarks.metrics.registry import score_samples
+from dreamtext.errors import UserError
+from dreamtext.files import file_hash
 from tests.sample_folder import write_folder
+from tests.stand_in_weights import write_alexnet, write_inception
 
 torch.set_num_threads(1)
 pytestmark = [  # of clean-fid, lpips and torch about themselves
@@ -24,35 +28,16 @@ pytestmark = [  # of clean-fid, lpips and torch about themselves
 COUNT = 10
 
 
-class StandIn(nn.Module):
-    """The interface clean-fid expects of inception-2015-12-05.pt: `layers`, 299 x 299 -> 2048."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
-            nn.AvgPool2d(37, 37), nn.Flatten(), nn.Linear(192, 2048), nn.ReLU()
-        )
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.layers(x)
-
-
 @pytest.fixture(scope="module")
 def inception(tmp_path_factory):
-    torch.manual_seed(0)
-    file = tmp_path_factory.mktemp("inception") / canonical.INCEPTION
-    torch.jit.script(StandIn()).save(str(file))
-    return file
+    return write_inception(tmp_path_factory.mktemp("inception"))
 
 
 @pytest.fixture(scope="module")
 def alexnet(tmp_path_factory):
-    torch.manual_seed(0)
-    hub = tmp_path_factory.mktemp("hub")
-    file = hub / "hub" / "checkpoints" / canonical.TRUNK
-    file.parent.mkdir(parents=True)
-    torch.save(torchvision.models.alexnet(weights=None).state_dict(), file)
-    return file
+    folder = tmp_path_factory.mktemp("hub") / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    return write_alexnet(folder)
 
 
 def noisy(strength):
@@ -192,7 +177,8 @@ def test_lpips_agrees_with_lpips_and_torchmetrics(folder, clean, alexnet, monkey
 
     from benchmarks.metrics.samples import SampleFolder
 
-    monkeypatch.setattr(canonical, "TRUNK_SHA256", file_hash(alexnet)[:8])
+    right = replace(options.ALEXNET, sha256=file_hash(alexnet)[:8])
+    monkeypatch.setattr(options, "ALEXNET", right)
     monkeypatch.setenv("TORCH_HOME", str(alexnet.parents[2]))
     found = scores(folder, Options(alexnet=alexnet), "LPIPS/raw")["LPIPS/raw"]
     theirs = lpips.LPIPS(net="alex", verbose=False)
@@ -210,17 +196,22 @@ def test_lpips_agrees_with_lpips_and_torchmetrics(folder, clean, alexnet, monkey
 
 
 def test_another_trunk_is_refused_by_its_hash(clean, alexnet):
-    score = scores(clean, Options(alexnet=alexnet), "LPIPS/raw")["LPIPS/raw"]
-    assert score.value is None
-    assert file_hash(alexnet)[:8] in score.reason
-    assert "7be5be79" in score.reason
+    with pytest.raises(UserError, match=f"{file_hash(alexnet)[:8]}, not 7be5be79"):
+        scores(clean, Options(alexnet=alexnet), "LPIPS/raw")
 
 
-def test_without_weights_there_is_null_and_the_stand_in_is_named(clean, tmp_path):
+def test_without_weights_there_is_null_and_the_stand_in_is_named(clean):
     found = scores(clean, Options(), "FID/raw", "KID/raw", "LPIPS/raw")
     assert [score.value for score in found.values()] == [None] * 3
     assert "FD-EffNetLite0" in found["FID/raw"].reason
     assert "effdist" in found["LPIPS/raw"].reason
-    wrong = tmp_path / canonical.INCEPTION
-    wrong.write_bytes(b"not a network")
-    assert "TorchScript" in scores(clean, Options(inception=wrong), "FID/raw")["FID/raw"].reason
+
+
+@pytest.mark.parametrize("layers", [nn.Identity(), nn.Flatten()])
+def test_another_network_under_inceptions_name_is_refused(clean, tmp_path, layers):
+    network = nn.Sequential()
+    network.layers = layers
+    file = tmp_path / options.INCEPTION.path
+    torch.jit.script(network).save(str(file))
+    with pytest.raises(UserError, match="not the TorchScript of Inception-v3"):
+        scores(clean, Options(inception=file), "SeqAcc/raw", "FID/raw")

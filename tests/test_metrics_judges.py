@@ -8,11 +8,12 @@ import torch
 
 from benchmarks.metrics.crops import rectified
 from benchmarks.metrics.judges import Readings, judge
-from benchmarks.metrics.parseq import PARSeq
-from benchmarks.metrics.registry import Options, score_samples
+from benchmarks.metrics.options import Options
+from benchmarks.metrics.registry import score_samples
 from benchmarks.metrics.samples import Record, SampleFolder
 from dreamtext.errors import UserError
 from tests.sample_folder import write_folder
+from tests.stand_in_weights import small_parseq
 
 torch.set_num_threads(1)
 
@@ -29,17 +30,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def network():
-    """A small PARSeq with drawn weights; what it reads is noise, but always the same noise."""
-    network, generator = PARSeq(64, 1, 26), torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for name, values in sorted(network.named_parameters()):
-            noise = torch.randn(values.shape, generator=generator)
-            if "norm" in name and name.endswith("weight"):
-                values.copy_(1 + 0.1 * noise)
-            else:
-                values.copy_(noise * (0.1 if values.dim() == 1 else 0.3))
-        network.head.bias[0] += 3
-    return network.eval()
+    return small_parseq()
 
 
 def test_parseq_reads_as_the_published_code_does(network):

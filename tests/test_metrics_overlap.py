@@ -6,8 +6,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.metrics.options import Options
 from benchmarks.metrics.overlap import tolerant_iou, truth_at
-from benchmarks.metrics.registry import Options, score_samples
+from benchmarks.metrics.registry import score_samples
 from benchmarks.metrics.samples import SampleFolder
 from dreamtext.config import MaskConfig
 from dreamtext.masks import intersection_over_union

@@ -8,7 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from benchmarks.metrics.registry import Options, score_samples
+from benchmarks.metrics.options import Options
+from benchmarks.metrics.registry import score_samples
 from dreamtext.data.laion_ocr import LaionOcr
 
 torch.set_num_threads(1)

@@ -97,18 +97,21 @@ def relate(
     run: Annotated[list[str], typer.Argument(help="Sample stages, task reconstruction")],
     out: Annotated[Path, typer.Option(help="Where it goes")] = Path("results/masks/relation"),
     timestep: Timestep = None,
+    judge: Annotated[str, typer.Option(help="Who reads, as `score --judge`")] = "PP-OCRv6-small",
     runs: RunsOption = None,
 ) -> None:
     """Does mask quality go with SeqAcc, per sample and per variant?"""
     from benchmarks.mask_lab import report
-    from benchmarks.metrics.registry import Options
+    from benchmarks.metrics.options import Options
     from benchmarks.runs import default_root
 
+    options = Options(judge=judge)
+    options.given()  # a judge that is not there is refused before any work
     values = []
     for name in run:
         attention, title = report.open_run(name, runs or default_root())
         _known([timestep] if timestep is not None else None, attention.timesteps, "timestep")
-        values.append(report.relate(attention, title, timestep, Options()))
+        values.append(report.relate(attention, title, timestep, options))
     typer.echo(report.write_relation(values, out))
     typer.echo(f"table and plot are in {out}")
 

@@ -18,7 +18,8 @@ from benchmarks.mask_lab.sweep import (
     only,
     sweep,
 )
-from benchmarks.metrics.registry import Options, score_samples
+from benchmarks.metrics.options import Options
+from benchmarks.metrics.registry import score_samples
 from benchmarks.metrics.samples import SampleFolder
 from benchmarks.statistics import Estimate, bootstrap, paired_bootstrap
 from dreamtext.config import MaskConfig

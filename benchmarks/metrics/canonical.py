@@ -3,21 +3,19 @@
 import hashlib
 import os
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.metrics.distances import few, same_size_batches
 from benchmarks.metrics.frechet import frechet_floor, frechet_interval, kernel_distance
-from benchmarks.metrics.judges import file_hash
+from benchmarks.metrics.options import ALEXNET, INCEPTION
 from benchmarks.metrics.registry import Measured, Metric, Session
 from benchmarks.metrics.samples import Source, Unavailable
 from benchmarks.statistics import bootstrap
-
-INCEPTION = "inception-2015-12-05.pt"
-TRUNK = "alexnet-owt-7be5be79.pth"
-TRUNK_SHA256 = "7be5be79"  # torchvision's file names end in the first digits of their hash
+from dreamtext.errors import UserError
+from dreamtext.files import file_hash
 
 
 def inception_distance(session: Session, *, source: Source, kernel: bool) -> Measured:
@@ -25,7 +23,7 @@ def inception_distance(session: Session, *, source: Source, kernel: bool) -> Mea
     file = session.options.inception
     if file is None:
         raise Unavailable(
-            f"no Inception-v3 was given: name your local copy of {INCEPTION} (option inception); "
+            f"no Inception-v3 was given: name your copy of {INCEPTION.path} (scoring.inception); "
             "FD-EffNetLite0 is reported instead, under its own name"
         )
     if len(session.folder) < 4:
@@ -44,16 +42,11 @@ def inception_distance(session: Session, *, source: Source, kernel: bool) -> Mea
 
 
 def inception_features(session: Session, file: Path, source: Source) -> np.ndarray:
-    """(N, 2048) features of a set by clean-fid, kept on disk under a hash of content and weights.
-
-    Raises:
-        Unavailable: the file is missing, or not TorchScript of Inception's interface.
-    """
+    """(N, 2048) features of a set by clean-fid, kept under a hash of content and weights."""
     if (key := ("inception", source)) in session.kept:
         return session.kept[key]
     session.folder.check(source)
     files = [session.folder.path / source / f"{i}.png" for i in session.folder.ids]
-    _require(file, INCEPTION)
     content = [file_hash(file), *(file_hash(f) for f in files)]
     digest = hashlib.sha256(" ".join(content).encode()).hexdigest()[:24]
     kept = session.options.cache / "features" / f"inception-clean-{digest}.npy"
@@ -61,7 +54,7 @@ def inception_features(session: Session, file: Path, source: Source) -> np.ndarr
         return session.kept.setdefault(key, np.load(kept, allow_pickle=False))
     from cleanfid.fid import get_files_features
 
-    network, device = _inception(file)
+    network, device = inception_network(file), _device()
     features = get_files_features(
         files, network, num_workers=0, batch_size=32, device=device, mode="clean", verbose=False
     )
@@ -73,15 +66,29 @@ def inception_features(session: Session, file: Path, source: Source) -> np.ndarr
     return session.kept.setdefault(key, features)
 
 
-def _inception(file: Path) -> tuple[Callable, "object"]:
+@lru_cache(maxsize=1)
+def inception_network(file: Path) -> Callable:
+    """clean-fid's Inception-v3, loaded once.
+
+    Raises:
+        UserError: the file is TorchScript, but not of Inception's interface.
+    """
+    import torch
     from cleanfid.inception_torchscript import InceptionV3W
 
     device = _device()
     try:
         network = InceptionV3W(str(file.parent), download=False).to(device)
+        with torch.inference_mode():
+            width = network(torch.zeros(1, 3, 299, 299, device=device)).shape[1]
+        if width != 2048:
+            raise RuntimeError(f"it computes {width} features, not 2048")
     except (RuntimeError, AttributeError) as error:
-        raise Unavailable(f"'{file}' is not the TorchScript of Inception-v3: {error}") from error
-    return network, device
+        raise UserError(
+            f"the file '{file}' is not the TorchScript of Inception-v3 ({error}); expected is "
+            f"{INCEPTION.name}: {INCEPTION.source}"
+        ) from error
+    return network
 
 
 def lpips_distance(session: Session, *, source: Source) -> Measured:
@@ -89,7 +96,7 @@ def lpips_distance(session: Session, *, source: Source) -> Measured:
     file = session.options.alexnet
     if file is None:
         raise Unavailable(
-            f"no AlexNet was given: name your local copy of {TRUNK} (option alexnet); effdist is "
+            f"no AlexNet was given: name your copy of {ALEXNET.path} (scoring.alexnet); effdist is "
             "reported instead, under its own name"
         )
     if not session.folder.reconstruction:
@@ -115,22 +122,12 @@ def lpips_distance(session: Session, *, source: Source) -> Measured:
     )
 
 
+@lru_cache(maxsize=1)
 def lpips_network(file: Path):
-    """lpips' network on a trunk whose hash was checked: a wrong file would load silently.
-
-    Raises:
-        Unavailable: the file is missing, or another than `TRUNK`.
-    """
+    """lpips' network on AlexNet's trunk from a file whose hash was checked; loaded once."""
     import lpips
     import torch
 
-    _require(file, TRUNK)
-    digest = file_hash(file)
-    if not digest.startswith(TRUNK_SHA256):
-        raise Unavailable(
-            f"'{file}' has SHA-256 {digest[:8]}, but the calibrated AlexNet has {TRUNK_SHA256}; "
-            f"get torchvision's {TRUNK}"
-        )
     network = lpips.LPIPS(net="alex", pnet_rand=True, verbose=False)
     weights = torch.load(file, weights_only=True, map_location="cpu")
     trunk = {
@@ -138,13 +135,6 @@ def lpips_network(file: Path):
     }
     network.net.load_state_dict(trunk)
     return network.eval().requires_grad_(False)
-
-
-def _require(file: Path, name: str) -> None:
-    if not file.is_file():
-        raise Unavailable(f"'{file}' does not exist; name your local copy of {name}")
-    if file.name != name:
-        raise Unavailable(f"'{file}' was given, but the file must be named {name}")
 
 
 def _device():

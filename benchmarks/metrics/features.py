@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.metrics.judges import file_hash
 from dreamtext.errors import UserError
+from dreamtext.files import file_hash
 
 BLOCKS = (0, 2, 4, 10, 15)
 LONGER_SIDE = 128

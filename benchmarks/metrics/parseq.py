@@ -15,9 +15,10 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional
 
-from benchmarks.metrics.judges import file_hash, normalise
+from benchmarks.metrics.judges import normalise
 from dreamtext.charset import CHARACTERS
 from dreamtext.errors import UserError
+from dreamtext.files import file_hash
 
 END, START = 0, len(CHARACTERS) + 1  # ids of characters lie between; the last one pads
 HEIGHT, WIDTH, PATCH = 32, 128, (4, 8)

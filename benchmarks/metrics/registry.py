@@ -18,40 +18,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from benchmarks.metrics.judges import DEFAULT_JUDGE, Readings, file_hash, judge
+from benchmarks.metrics.judges import DEFAULT_JUDGE, Readings, judge
+from benchmarks.metrics.options import Options
 from benchmarks.metrics.samples import SampleFolder, Unavailable
 from benchmarks.statistics import Estimate
-from dreamtext.config import MaskConfig
-from dreamtext.data.cache import root
 from dreamtext.errors import UserError
-from dreamtext.schema import identity
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """What a user may choose for all metrics of one scoring.
-
-    Attributes:
-        judge: name of a judge, or a folder with a model in PaddleOCR's layout.
-        masks: blur, threshold and size of latent character masks for mIoU.
-        inception: file `inception-2015-12-05.pt`, for FID and KID.
-        alexnet: file `alexnet-owt-7be5be79.pth`, for LPIPS.
-        cache: where readings and features of real images are kept.
-    """
-
-    judge: str = DEFAULT_JUDGE
-    masks: MaskConfig = field(default_factory=MaskConfig)
-    inception: Path | None = None
-    alexnet: Path | None = None
-    cache: Path = field(default_factory=root)
-
-    def identity(self) -> dict[str, Any]:
-        """The plain values that decide scores: what a score run's signature holds of them."""
-        files = {"inception": self.inception, "alexnet": self.alexnet}
-        hashes = {name: file_hash(path) for name, path in files.items() if path}
-        return {"judge": str(self.judge), "masks": identity(self.masks), **hashes}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +93,19 @@ class Session:
     @cached_property
     def readings(self) -> Readings:
         return Readings(judge(self.options.judge, self.options.cache), self.options.cache)
+
+    def open_given(self) -> None:
+        """Load the judge and the weight files that were given, so that a wrong one is refused
+        before any work; without one its metrics say so."""
+        from benchmarks.metrics import canonical
+
+        self.options.given()
+        if self.options.judge != DEFAULT_JUDGE:
+            _ = self.readings
+        if self.options.inception:
+            canonical.inception_network(self.options.inception)
+        if self.options.alexnet:
+            canonical.lpips_network(self.options.alexnet)
 
     @cached_property
     def kept(self) -> dict[Any, Any]:
@@ -200,12 +186,14 @@ def score_samples(
         None and a reason; it never stops the others.
 
     Raises:
-        UserError: the folder is no folder of samples, or a metric's name is unknown.
+        UserError: the folder is no folder of samples, a metric's name is unknown, or a given judge
+            or weight file is missing or another than it is named for.
     """
     session = Session(SampleFolder(Path(folder)), options or Options())
     wanted = chosen(metrics, session.options)
     if not session.folder.records:  # reads and checks samples.jsonl before any work
         raise UserError(f"'{folder}' holds no samples")
+    session.open_given()
     return [_score(metric, session) for metric in wanted]
 
 

@@ -170,7 +170,8 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def _score(folder: Path, cache: Path, name: str) -> None:
-    from benchmarks.metrics.registry import Options, score_samples
+    from benchmarks.metrics.options import Options
+    from benchmarks.metrics.registry import score_samples
 
     (score,) = score_samples(folder, [name], Options(cache=cache))
     if score.value is None:

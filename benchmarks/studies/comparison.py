@@ -57,7 +57,9 @@ STUDY = Study(
         "SeqAcc-ci/raw",
         "NED/raw",
         "mIoU",
+        "FID/raw",  # where its weights are given, as LPIPS
         "FD-EffNetLite0/raw",
+        "LPIPS/raw",
         "effdist/raw",
     ),
 )
