@@ -4,19 +4,18 @@ for diagnosis in examine_all():
     print(diagnosis.name, diagnosis.ready, [f.remedy for f in diagnosis.missing])
 """
 
-import hashlib
 import json
 import subprocess
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 
 from baselines.catalogue import configured, entries
+from baselines.evidence import revision, unpinned, weight_hashes
 from baselines.imported import Imported
 from baselines.process import External
-from baselines.sd_inpainting import SOURCE, DiffusionInpainting
+from baselines.sd_inpainting import DiffusionInpainting
 from baselines.system import Request, System, ask
 from dreamtext import typesetting
 from dreamtext.errors import RunError
@@ -34,13 +33,14 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class Diagnosis:
-    """A system and all that was looked at."""
+    """A system and all that was looked at; `unpinned` is taken as found (`baselines.evidence`)."""
 
     name: str
     kind: str
     summary: str
     licence: str
-    findings: tuple[Finding, ...] = field(default=())
+    unpinned: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     @property
     def missing(self) -> list[Finding]:
@@ -56,17 +56,20 @@ def examine_all() -> list[Diagnosis]:
     return [examine(name) for name in entries()]
 
 
-def examine(name: str, assignments: Sequence[str] = (), *, smoke: bool = False) -> Diagnosis:
+def examine(
+    name: str, assignments: Sequence[str] = (), *, smoke: bool = False, hashes: bool = False
+) -> Diagnosis:
     """One system: its code, revision, weights and environment.
 
     Args:
         assignments: `key=value` settings, as where its checkout is.
+        hashes: also hash weights that no hash is known of.
         smoke: also paint one sample, which must differ from what it was given. Only tried when
             nothing is missing.
     """
     system = configured(name, assignments)  # refuses unknown names
     entry = entries()[name]
-    findings = list(_needs(system))
+    findings = list(_needs(system, hashes=hashes))
     if smoke and all(f.ok for f in findings):
         findings.append(smoke_test(system))
     return Diagnosis(
@@ -74,37 +77,23 @@ def examine(name: str, assignments: Sequence[str] = (), *, smoke: bool = False) 
         kind=entry.kind,
         summary=entry.summary,
         licence=system.capabilities.licence,
+        unpinned=tuple(unpinned(system)),
         findings=tuple(findings),
     )
 
 
-def _needs(system: System) -> Iterator[Finding]:
+def _needs(system: System, *, hashes: bool = False) -> Iterator[Finding]:
     if isinstance(system, External):
         yield _checkout(system)
         if system.checkout.is_dir():
-            yield from _revision(system)
-        yield from _weights(system)
+            yield _revision(system)
+        yield from _weights(system, "get it from {source}, or set weights=FOLDER", hashes)
         yield _environment(system)
     elif isinstance(system, Imported):
-        there = bool(system.chosen.folder) and (system.folder / "model.safetensors").is_file()
-        yield Finding(
-            what="weights",
-            ok=there,
-            detail=system.chosen.folder or "no folder given",
-            remedy=""
-            if there
-            else f"get {system.weights.source}, import it with `dreamtext import-checkpoint`, and "
-            "set folder=FOLDER",
-        )
+        remedy = "get {source}, import it with `dreamtext import-checkpoint`, and set folder=FOLDER"
+        yield from _weights(system, remedy, hashes)
     elif isinstance(system, DiffusionInpainting):
-        folder = system.settings.weights
-        there = bool(folder) and (Path(folder) / "model_index.json").is_file()
-        yield Finding(
-            what="weights",
-            ok=there,
-            detail=folder or "no folder given",
-            remedy="" if there else f"put {SOURCE} on this machine and set weights=FOLDER",
-        )
+        yield from _weights(system, "put {source} on this machine and set weights=FOLDER", hashes)
 
 
 def _checkout(system: External) -> Finding:
@@ -123,41 +112,42 @@ def _checkout(system: External) -> Finding:
     )
 
 
-def _revision(system: External) -> Iterator[Finding]:
-    known = system.declaration
-    asked = ["git", "-C", str(system.checkout), "rev-parse", "HEAD"]
-    try:
-        answer = subprocess.run(asked, capture_output=True, text=True, timeout=20)
-        revision = answer.stdout.strip() if answer.returncode == 0 else ""
-    except (OSError, subprocess.TimeoutExpired):
-        revision = ""
-    if not known.revision:
-        yield Finding(what="revision", ok=True, detail=revision or "unknown: not a git checkout")
-        return
-    yield Finding(
-        what="revision",
-        ok=revision == known.revision,
-        detail=revision or "unknown: not a git checkout",
-        remedy=f"git checkout {known.revision} in {system.checkout}",
-    )
+def _revision(system: External) -> Finding:
+    known, found = system.declaration.revision, revision(system.checkout)
+    told = found or "unknown: not a git checkout"
+    if not known:
+        return Finding(what="revision", ok=True, detail=f"{told} ({_UNPINNED})")
+    remedy = f"git checkout {known} in {system.checkout}"
+    return Finding(what="revision", ok=found == known, detail=told, remedy=remedy)
 
 
-def _weights(system: External) -> Iterator[Finding]:
-    for weights in system.capabilities.weights:
-        path = system.weights / weights.file
-        ok, detail = path.exists(), f"no {path}"
-        if ok:
-            detail = str(path)
-            if weights.sha256 and path.is_file():
-                with path.open("rb") as file:
-                    digest = hashlib.file_digest(file, "sha256").hexdigest()
-                ok = digest == weights.sha256
-                detail = f"{path} has the hash {digest[:12]}, expected {weights.sha256[:12]}"
+_UNPINNED = "unpinned: recorded with every run, not checked"
+
+
+def _weights(system: System, remedy: str, hashes: bool) -> Iterator[Finding]:
+    """A finding for each file or folder of weights; `remedy` has a place for its {source}."""
+    folder, wanted = system.weights_folder, system.capabilities.weights
+    there = [w for w in wanted if folder and (folder / w.file).exists()]
+    digests = weight_hashes(system) if hashes or any(w.sha256 for w in there) else {}
+    if folder is None:  # one finding is enough
+        wanted = wanted[:1]
+    for weights in wanted:
+        path = folder / weights.file if folder else None
+        digest = digests.get(weights.file, "")
+        ok = weights in there
+        detail = f"no {path}" if path else "no folder given"
+        if ok and weights.sha256:
+            ok = digest == weights.sha256
+            detail = f"{path} has the hash {digest[:12]}, expected {weights.sha256[:12]}"
+        elif ok:
+            own = {k: v for k, v in digests.items() if k.startswith(f"{weights.file}/")}
+            listed = [digest[:12]] if digest else [f"{k} {v[:12]}" for k, v in own.items()]
+            detail = f"{path} ({'; '.join([*listed, _UNPINNED])})"
         yield Finding(
             what="weights",
             ok=ok,
             detail=detail,
-            remedy="" if ok else f"get it from {weights.source}, or set weights=FOLDER",
+            remedy="" if ok else remedy.format(source=weights.source),
         )
 
 

@@ -1,8 +1,7 @@
 """Published checkpoints in the released layout, brought to a model's folder by the importer.
 
-DreamText's and UDiffText's have the same parameters, so both run as our own model does. UDiffText's
-refinement of the latent while sampling and its choice of the best of several noises are not part of
-it: those rows come from the authors' own code (`udifftext-original`).
+DreamText's and UDiffText's have the same parameters, so both run as our own model does; what
+UDiffText does besides while it samples is in `baselines.udifftext`.
 """
 
 from dataclasses import dataclass
@@ -52,6 +51,10 @@ class Imported(OurModel):
         )
         super().__init__(Path(settings.folder), sampling)
         self.weights = Weights(file="model.safetensors", source=SOURCES[name])
+
+    @property
+    def weights_folder(self) -> Path | None:
+        return Path(self.chosen.folder) if self.chosen.folder else None
 
     def identity(self) -> dict[str, Any]:
         return {"system": self.name, "version": self.version, **identity(self.chosen)}

@@ -11,6 +11,8 @@ from baselines.system import Answer, Capabilities, Request, System
 from dreamtext.config import Config, SamplingConfig
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from dreamtext.data.sample import Batch
     from dreamtext.model import DreamText
 
@@ -57,15 +59,18 @@ class OurModel(System):
         )
 
     def repaint(self, batch: Sequence[Request]) -> list[Answer]:
-        from dreamtext.sampling import noise_for, repaint
-
-        noise = noise_for(self.config, [r.seed for r in batch])
-        painted = repaint(self.model, self.batch(batch), noise, self.settings)
+        painted = self.paint(self.batch(batch), [r.seed for r in batch])
         pixels = ((painted.cpu().numpy() + 1) * 127.5).round().clip(0, 255).astype(np.uint8)
         return [
             Answer(id=r.id, image=np.ascontiguousarray(p.transpose(1, 2, 0)))
             for r, p in zip(batch, pixels, strict=True)
         ]
+
+    def paint(self, batch: "Batch", seeds: Sequence[int]) -> "Tensor":
+        """(B, 3, H, W) in [-1, 1] from the noise of the seeds."""
+        from dreamtext.sampling import noise_for, repaint
+
+        return repaint(self.model, batch, noise_for(self.config, seeds), self.settings)
 
     def batch(self, requests: Sequence[Request]) -> "Batch":
         """The requests as the model reads them; character masks are unknown."""

@@ -65,7 +65,7 @@ class Declaration:
         python: the version its authors pin, as "3.8".
         packages: pins that decide its results, checked in its environment.
         needed: files its checkout must have.    repository: where it is published, in words.
-        revision: the commit it was written against; "" if any will do.
+        revision: the commit it was written against; "" is unpinned: recorded with every run.
     """
 
     name: str
@@ -109,7 +109,7 @@ class External(System):
         return Path(self.settings.checkout or self.home / "checkout")
 
     @property
-    def weights(self) -> Path:
+    def weights_folder(self) -> Path:
         return Path(self.settings.weights or self.home / "weights")
 
     @property
@@ -117,7 +117,7 @@ class External(System):
         return Path(self.settings.python or self.home / "env" / "bin" / "python")
 
     def repaint(self, batch: Sequence[Request]) -> list[Answer]:
-        for what, path in (("checkout", self.checkout), ("weights", self.weights)):
+        for what, path in (("checkout", self.checkout), ("weights", self.weights_folder)):
             if not path.is_dir():
                 raise RunError(
                     f"the system '{self.name}' needs its {what} in the folder {path}, which is "
@@ -145,7 +145,7 @@ class External(System):
         """Run to its end, or until it hangs; says how it ended."""
         command = [str(self.python), str(self.declaration.runner.resolve())]
         command += ["--manifest", str(manifest), "--out", str(out)]
-        command += ["--weights", str(self.weights.resolve())]
+        command += ["--weights", str(self.weights_folder.resolve())]
         command += ["--checkout", str(self.checkout.resolve())]
         command += ["--seed", str(self.settings.seed)]
         for assignment in self.settings.options:

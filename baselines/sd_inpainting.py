@@ -17,6 +17,7 @@ SOURCE = (
     "the diffusers folder sd2-community/stable-diffusion-2-inpainting on the Hugging Face hub "
     "(the original repository was removed)"
 )
+PARTS = ("model_index.json", "unet", "vae", "text_encoder")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,9 +52,13 @@ class DiffusionInpainting(System):
             max_length=77,
             native_size=(self.settings.size, self.settings.size),
             licence="CreativeML Open RAIL++-M (the weights)",
-            weights=(Weights(file="model_index.json", source=SOURCE),),
+            weights=tuple(Weights(file=part, source=SOURCE) for part in PARTS),
             batch_size=self.settings.batch_size,
         )
+
+    @property
+    def weights_folder(self) -> Path | None:
+        return Path(self.settings.weights) if self.settings.weights else None
 
     @cached_property
     def device(self) -> str:
@@ -65,11 +70,12 @@ class DiffusionInpainting(System):
 
     @cached_property
     def pipeline(self) -> Any:
-        folder = Path(self.settings.weights)
-        if not self.settings.weights or not (folder / "model_index.json").is_file():
+        folder = self.weights_folder
+        lacks = [part for part in PARTS if folder is None or not (folder / part).exists()]
+        if folder is None or lacks:
             raise RunError(
                 f"the system '{self.name}' needs {SOURCE} in a local folder; weights="
-                f"'{self.settings.weights}' is none (it has no model_index.json)"
+                f"'{self.settings.weights}' is none: it lacks {', '.join(lacks)}"
             )
         import torch
         from diffusers import StableDiffusionInpaintPipeline

@@ -20,6 +20,8 @@ from dreamtext.errors import RunError, UserError
 from dreamtext.schema import Checked, identity
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from dreamtext.data.sample import Sample
 
 Task = Literal["reconstruction", "editing"]
@@ -109,7 +111,7 @@ class Weights:
     Attributes:
         file: its name below the user's folder of weights.
         source: where it is published, in words.
-        sha256: of a file, where known; "" leaves it to be recorded rather than checked.
+        sha256: of a file, where known; "" is unpinned: recorded with every run, never checked.
     """
 
     file: str
@@ -168,6 +170,11 @@ class System(ABC):
     deterministic: ClassVar[bool] = False
     capabilities: Capabilities = Capabilities()
     settings: Any = NoSettings()
+
+    @property
+    def weights_folder(self) -> "Path | None":
+        """Where its weights lie on this machine; None where it needs none, or none was named."""
+        return None
 
     @abstractmethod
     def repaint(self, batch: Sequence[Request]) -> list[Answer]:

@@ -88,9 +88,11 @@ def _ask_system(
 ) -> None:
     """As `paint_manifest`, by a system that is not ours; every answer's status is kept."""
     from baselines.catalogue import configured
+    from baselines.evidence import on_disk
     from baselines.system import Request, ask
 
     system = configured(run.settings["system"], run.settings["system_overrides"])
+    runs.record(run, system=on_disk(system))
     parts = run.folder / "parts"
     parts.mkdir(exist_ok=True)
     requests, sources = [], []

@@ -12,8 +12,11 @@ from dreamtext.attention import Maps
 from dreamtext.batches import latent_shape
 from dreamtext.config import Config, SamplingConfig
 from dreamtext.data.sample import Batch
-from dreamtext.model import DreamText
+from dreamtext.model import Condition, DreamText
 from dreamtext.segmentation import laid_out
+
+# (number of the step, latents, timesteps (B,), condition, text tokens) -> other latents
+BeforeStep = Callable[[int, Tensor, Tensor, Condition, Tensor], Tensor]
 
 
 def noise_for(config: Config, seeds: Sequence[int]) -> Tensor:
@@ -31,6 +34,7 @@ def repaint(
     sampling: SamplingConfig,
     observe: Callable[[Maps], None] | None = None,
     scheduler: SchedulerMixin | None = None,
+    before_step: BeforeStep | None = None,
 ) -> Tensor:
     """(B, 3, H, W) in [-1, 1]: the raw pictures with the batch's words painted in.
 
@@ -39,16 +43,35 @@ def repaint(
     Args:
         observe: called after every step with the attention of its pass with the text.
         scheduler: a solver on the model's own noise schedule; `sampling.solver` by default.
+        before_step: called with the latents before every step; the step goes on from its answer.
     """
+    return model.decode(
+        sample_latents(model, batch, noise, sampling, observe, scheduler, before_step)
+    )
+
+
+@torch.no_grad()
+def sample_latents(
+    model: DreamText,
+    batch: Batch,
+    noise: Tensor,
+    sampling: SamplingConfig,
+    observe: Callable[[Maps], None] | None = None,
+    scheduler: SchedulerMixin | None = None,
+    before_step: BeforeStep | None = None,
+) -> Tensor:
+    """(B, C, h, w): what `repaint` decodes."""
     if scheduler is None:
         scheduler = diffusion.sampling_scheduler(model.config.diffusion, sampling.solver)
     scheduler.set_timesteps(sampling.steps)
     condition = model.condition(_as_asked(model, batch))
     text = model.text_encoder(batch.tokens)
     latents = noise.to(batch.image.device) * scheduler.init_noise_sigma
-    for timestep in scheduler.timesteps:
-        given = scheduler.scale_model_input(latents, timestep)
+    for number, timestep in enumerate(scheduler.timesteps):
         times = timestep.expand(len(latents)).to(latents.device)
+        if before_step is not None:
+            latents = before_step(number, latents, times, condition, text)
+        given = scheduler.scale_model_input(latents, timestep)
         if observe is None:
             guided = model.denoise(given, times, condition, text, batch.tokens)
         else:
@@ -58,7 +81,7 @@ def repaint(
             plain = model.denoise(given, times, condition, torch.zeros_like(text), batch.tokens)
             guided = plain + sampling.guidance * (guided - plain)
         latents = scheduler.step(guided, timestep, latents).prev_sample
-    return model.decode(latents)
+    return latents
 
 
 @torch.no_grad()

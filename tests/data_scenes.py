@@ -24,6 +24,9 @@ def box(left: float, top: float, width: float, height: float, angle_deg: float =
     return (turned + centre).astype(np.float32)
 
 
+WORD = ("HELLO", box(100, 100, 250, 60))
+
+
 def scene(*words: tuple[str, np.ndarray], split: str = "train", masks: bool = True) -> Scene:
     """A noisy picture where each character is a solid block in its part of the word's box."""
     rng = np.random.default_rng(len(words))

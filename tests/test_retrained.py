@@ -23,7 +23,6 @@ QUICK = (
     "model.glyph.pretrain_steps=2",
     "data.train_size=64",
 )
-FROZEN = (*QUICK, "model.text.trainable_layers=0", "model.text.pretrain_steps=2")
 LAYOUT = (
     *QUICK,
     "model.segmentation.channels=8",

@@ -42,7 +42,7 @@ def doctor(
     """
     from baselines.doctor import examine
 
-    found = examine(name, settings or [], smoke=smoke)
+    found = examine(name, settings or [], smoke=smoke, hashes=True)
     print_diagnosis(found)
     raise typer.Exit(0 if found.ready else 1)
 

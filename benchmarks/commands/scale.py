@@ -1,9 +1,12 @@
 """`dreamtext doctor`, `plan-memory` and `import-checkpoint`: what working at paper scale needs."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from dreamtext.inventory import Found
 
 Preset = Annotated[str, typer.Option(help="smoke, demo, tiny, small or paper")]
 Overrides = Annotated[
@@ -20,10 +23,15 @@ def doctor(
     ] = None,
     hashes: Annotated[bool, typer.Option(help="Hash the weight files that are found")] = True,
 ) -> None:
-    """List every weight and data set: where it was looked for, its hash, what lacks without it."""
+    """List every weight, data set and system: what is missing, what is unpinned, how to get it.
+
+    What is unpinned has no hash or revision known beforehand: it is used as it is found, and
+    what was found is recorded with every run.
+    """
     from rich.console import Console
     from rich.table import Table
 
+    from baselines.doctor import examine_all
     from dreamtext import inventory
     from dreamtext.presets import preset as preset_of
     from dreamtext.schema import override
@@ -39,15 +47,34 @@ def doctor(
             asset.name,
             found.status,
             f"{found.looked}{named}",
-            found.sha256[:12],
+            _hash(found),
             asset.blocks,
             asset.source,
         )
     Console().print(table)
+    systems = Table("system", "runs", "state", "unpinned", "get it so")
+    for one in examine_all():
+        systems.add_row(
+            one.name,
+            one.kind,
+            "ready"
+            if one.ready
+            else "lacks " + ", ".join(dict.fromkeys(f.what for f in one.missing)),
+            ", ".join(one.unpinned),
+            "\n".join(dict.fromkeys(f.remedy for f in one.missing)),
+        )
+    Console().print(systems)
     typer.echo(
         f"{absent} of {len(inventory.ASSETS)} are not there; nothing is ever fetched. "
         "The presets smoke, demo, tiny and small need none of them."
     )
+
+
+def _hash(found: "Found") -> str:
+    """The hash found; for weights also whether one is known to compare it with."""
+    if found.asset.kind == "data" or found.asset.sha256:
+        return found.sha256[:12]
+    return f"{found.sha256[:12]} unpinned".strip()
 
 
 def plan_memory(

@@ -1,0 +1,151 @@
+"""What UDiffText (arXiv 2312.04884) does while it samples: refine the latent, choose the noise.
+
+Both go by one loss on the cross-attention: of a word's characters, the one that finds the least
+attention anywhere in the region. Numbers and order of steps are the released code's
+(sgm/modules/diffusionmodules/sampling.py and loss.py), there for one image at a time.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from baselines.imported import Imported, ImportedSettings
+from dreamtext.schema import option
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from dreamtext.attention import Maps
+    from dreamtext.data.sample import Batch
+    from dreamtext.model import Condition, DreamText
+
+STRENGTH = 20.0  # of a refinement; it fades as the root of the share of steps to go
+# At these steps a latent is refined again and again until its loss is so low.
+INSISTED = dict(zip((5, 9, 13, 17, 21, 25), np.linspace(-0.5, -0.8, 6), strict=True))
+AGAIN = 20
+BLUR_SIGMA = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class UDiffTextSettings(ImportedSettings):
+    """Attributes:
+    refinement: attention: before every step the latent follows the loss's gradient.
+    noises: how many a sample chooses its noise from (as published: 10), by the loss after two
+        steps; 1: the one of its seed.
+    """
+
+    refinement: Literal["none", "attention"] = option("none", neutral="none")
+    noises: int = option(1, neutral=1)
+
+    def check(self) -> None:
+        self.require(self.noises > 0, "noises must be positive")
+
+
+class UDiffText(Imported):
+    """UDiffText's published checkpoint, with the two options of its sampling."""
+
+    chosen: UDiffTextSettings
+
+    def __init__(self, settings: UDiffTextSettings) -> None:
+        super().__init__("udifftext", settings)
+
+    def paint(self, batch: "Batch", seeds: Sequence[int]) -> "Tensor":
+        from dreamtext.sampling import noise_for, repaint
+
+        noise = noise_for(self.config, seeds)
+        if self.chosen.noises > 1:
+            noise = self._best_noise(batch, noise, seeds)
+        refine = None
+        if self.chosen.refinement == "attention":
+            refine = Refinement(self.model, batch, self.settings.steps)
+        return repaint(self.model, batch, noise, self.settings, before_step=refine)
+
+    def _best_noise(self, batch: "Batch", first: "Tensor", seeds: Sequence[int]) -> "Tensor":
+        """(B, C, h, w): of several noises the one with the lowest loss, for each sample."""
+        import torch
+
+        from dreamtext.sampling import noise_for, sample_latents
+
+        short, best, lowest = replace(self.settings, steps=2), first, None
+        for number in range(self.chosen.noises):
+            noise = first
+            if number:
+                others = [np.random.default_rng([seed, number]).integers(2**31) for seed in seeds]
+                noise = noise_for(self.config, [int(seed) for seed in others])
+            seen: list[Maps] = []
+            sample_latents(self.model, batch, noise, short, seen.append)
+            loss = weakest_character(self.model, seen[-1], batch).cpu()
+            if lowest is None:
+                lowest = loss
+                continue
+            lower = loss < lowest
+            best = torch.where(lower[:, None, None, None], noise, best)
+            lowest = torch.minimum(loss, lowest)
+        return best
+
+
+class Refinement:
+    """Moves latents before a step towards attention for every character of their word."""
+
+    def __init__(self, model: "DreamText", batch: "Batch", steps: int) -> None:
+        self.model, self.batch, self.steps = model, batch, steps
+
+    def __call__(
+        self,
+        number: int,
+        latents: "Tensor",
+        timesteps: "Tensor",
+        condition: "Condition",
+        text: "Tensor",
+    ) -> "Tensor":
+        import torch
+
+        strength = STRENGTH * (1 - number / self.steps) ** 0.5
+        goal = INSISTED.get(number)
+        moving = torch.ones(len(latents), dtype=torch.bool, device=latents.device)
+        for _ in range(1 if goal is None else AGAIN + 1):
+            with torch.enable_grad():
+                latents = latents.detach().requires_grad_()
+                # The released code gives the network the latents unscaled here, and so does this.
+                _, maps = self.model.denoise_recorded(
+                    latents, timesteps, condition, text, self.batch.tokens
+                )
+                loss = weakest_character(self.model, maps, self.batch)
+                (gradient,) = torch.autograd.grad(loss.sum(), latents)
+            latents = latents.detach() - strength * gradient * moving[:, None, None, None]
+            if goal is None:
+                break
+            moving = moving & (loss.detach() > goal)
+            if not moving.any():
+                break
+        return latents
+
+
+def weakest_character(model: "DreamText", maps: "Maps", batch: "Batch") -> "Tensor":
+    """(B,) loss in -1..0: minus the largest attention in the region of the character with the
+    least of it, averaged over the layers of at least `masks.min_size`.
+
+    Raises:
+        UserError: no layer is that large.
+    """
+    from torch.nn import functional
+
+    from dreamtext.errors import UserError
+    from dreamtext.masks import blur
+
+    least = model.config.masks.min_size
+    padding = (batch.tokens == 0).float()
+    found = []
+    for layer in maps.values():
+        size = layer.shape[-2:]
+        if min(size) < least:
+            continue
+        rows = blur(layer[:, : padding.shape[1]], 3, BLUR_SIGMA, "zero")
+        inside = functional.interpolate(batch.region, size)
+        strongest = (rows * inside).amax(dim=(-2, -1)) + padding  # padding is never the weakest
+        found.append(-strongest.amin(dim=1))
+    if not found:
+        raise UserError(f"no attention layer has a side of at least masks.min_size={least}")
+    return sum(found[1:], found[0]) / len(found)
