@@ -1,13 +1,13 @@
 """Every system by name, and how one is made from plain settings.
 
-    system = build("typeset", {"contrast": 3})
+    system = configured("typeset", ["contrast=3"])
     answers = ask(system, requests)
 
 Nothing here imports a network library; systems do so when they first repaint.
 """
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -107,11 +107,6 @@ def entries() -> dict[str, Entry]:
         ),
     ]
     return {entry.name: entry for entry in listed}
-
-
-def build(name: str, values: Mapping[str, Any] | None = None) -> System:
-    """A system by name, with some of its settings changed."""
-    return configured(name, [f"{key}={value}" for key, value in (values or {}).items()])
 
 
 def configured(name: str, assignments: Sequence[str] = ()) -> System:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from baselines.ours import OurModel
-from baselines.system import Capabilities, Weights
+from baselines.system import Capabilities, Weights, torch_device
 from dreamtext.config import SamplingConfig
 from dreamtext.errors import RunError
 from dreamtext.schema import Checked, identity, option
@@ -68,7 +68,7 @@ class Imported(OurModel):
             )
         from dreamtext.checkpoints import load_model
 
-        self.device = _device(self.chosen.device)
+        self.device = torch_device(self.chosen.device)
         return load_model(self.folder).to(self.device)
 
     @cached_property
@@ -84,11 +84,3 @@ class Imported(OurModel):
             weights=(self.weights,),
             batch_size=self.chosen.batch_size,
         )
-
-
-def _device(asked: str) -> str:
-    if asked != "auto":
-        return asked
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from baselines.system import Answer, Capabilities, Request, System
+from baselines.system import PROMPT, Answer, Capabilities, Request, System
 from dreamtext import typesetting
 from dreamtext.errors import RunError
 from dreamtext.schema import Checked, option
@@ -210,11 +210,6 @@ def _tail(log: Path, lines: int = 6) -> str:
     return "; it said last:\n" + "\n".join(line[:300] for line in text) if text else ""
 
 
-def prompt(word: str) -> str:
-    """What systems that read a prompt are told."""
-    return f'a sign that says "{word}"'
-
-
 def write_requests(batch: Sequence[Request], folder: Path) -> None:
     """`requests.jsonl` and its images, numbered: no id is ever used as a file's name."""
     lines = []
@@ -232,7 +227,7 @@ def write_requests(batch: Sequence[Request], folder: Path) -> None:
             "box": list(request.box),
             "source_word": request.source_word,
             "word": request.word,
-            "prompt": prompt(request.word),
+            "prompt": PROMPT.replace("{word}", request.word),
             "seed": request.seed,
         }
         lines.append(json.dumps(line) + "\n")

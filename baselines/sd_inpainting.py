@@ -9,7 +9,15 @@ from typing import Any, ClassVar
 import numpy as np
 from PIL import Image
 
-from baselines.system import Answer, Capabilities, Request, System, Weights
+from baselines.system import (
+    PROMPT,
+    Answer,
+    Capabilities,
+    Request,
+    System,
+    Weights,
+    torch_device,
+)
 from dreamtext.errors import RunError
 from dreamtext.schema import Checked, option
 
@@ -29,7 +37,7 @@ class DiffusionInpaintingSettings(Checked):
 
     weights: str = option("", identity=False)
     device: str = option("auto", identity=False)
-    prompt: str = 'a sign that says "{word}"'
+    prompt: str = PROMPT
     steps: int = 50
     guidance: float = 5.0
     size: int = 512
@@ -62,11 +70,7 @@ class DiffusionInpainting(System):
 
     @cached_property
     def device(self) -> str:
-        import torch
-
-        if self.settings.device != "auto":
-            return self.settings.device
-        return "cuda" if torch.cuda.is_available() else "cpu"
+        return torch_device(self.settings.device)
 
     @cached_property
     def pipeline(self) -> Any:

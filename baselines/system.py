@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import cv2
 import numpy as np
 
+from baselines.fitting import Fitted
 from dreamtext import charset
 from dreamtext.errors import RunError, UserError
 from dreamtext.schema import Checked, identity
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 Task = Literal["reconstruction", "editing"]
 Status = Literal["ok", "unsupported", "error"]
+PROMPT = 'a sign that says "{word}"'  # what systems that read a prompt are told
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -189,6 +190,15 @@ class System(ABC):
         return {"system": self.name, "version": self.version, **identity(self.settings)}
 
 
+def torch_device(asked: str) -> str:
+    """The device `auto` stands for; any other name as it is."""
+    if asked != "auto":
+        return asked
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
 def ask(system: System, requests: Sequence[Request]) -> list[Answer]:
     """Have a system answer requests: exactly one answer each, in order, in the request's size.
 
@@ -244,7 +254,7 @@ def _ask_batch(system: System, batch: list[Request]) -> list[Answer]:
     return checked
 
 
-def _checked(answer: Answer, fitted: "Fitted") -> Answer:
+def _checked(answer: Answer, fitted: Fitted) -> Answer:
     image, expected = answer.image, fitted.request.image.shape
     if image is None:
         return _failed(answer, "the answer has no image")
@@ -264,46 +274,3 @@ def _with_picture(answer: Answer, request: Request) -> Answer:
     if answer.status == "ok":
         return answer
     return replace(answer, image=request.masked_image)
-
-
-class Fitted:
-    """A request brought to a system's native size: edges repeated to its shape, then resized."""
-
-    def __init__(self, request: Request, size: tuple[int, int] | None) -> None:
-        self.original = request
-        height, width = request.image.shape[:2]
-        if size is None or size == (height, width):
-            self.padding, self.request = (0, 0, 0, 0), request
-            return
-        scale = min(size[0] / height, size[1] / width)
-        spare_h = max(round(size[0] / scale) - height, 0)
-        spare_w = max(round(size[1] / scale) - width, 0)
-        top, left = spare_h // 2, spare_w // 2
-        self.padding = (top, spare_h - top, left, spare_w - left)
-        image = cv2.copyMakeBorder(request.image, *self.padding, cv2.BORDER_REPLICATE)
-        region = cv2.copyMakeBorder(
-            request.region.astype(np.uint8), *self.padding, cv2.BORDER_CONSTANT, value=0
-        )
-        shape = (size[1], size[0])
-        stretch = np.array([size[1] / image.shape[1], size[0] / image.shape[0]], np.float32)
-        self.request = replace(
-            request,
-            image=cv2.resize(image, shape, interpolation=_method(scale)),
-            region=cv2.resize(region, shape, interpolation=cv2.INTER_NEAREST) > 0,
-            quad=((request.quad + np.array([left, top], np.float32)) * stretch).astype(np.float32),
-        )
-
-    def back(self, image: np.ndarray) -> np.ndarray:
-        """A picture at the native size -> one of the original request's size."""
-        height, width = self.original.image.shape[:2]
-        if self.request is self.original:
-            return image
-        top, bottom, left, right = self.padding
-        whole = (width + left + right, height + top + bottom)
-        shrunk = whole[0] / image.shape[1]
-        full = cv2.resize(image, whole, interpolation=_method(shrunk))
-        return np.ascontiguousarray(full[top : top + height, left : left + width])
-
-
-def _method(scale: float) -> int:
-    return cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC

@@ -250,13 +250,14 @@ def score_run(config: Config, sample: Run) -> Run:
     Raises:
         UserError: a judge or weight file of `config.scoring` is missing or the wrong one.
     """
-    from benchmarks.metrics.options import absolute
-
-    config = replace(config, scoring=absolute(config.scoring))
+    scoring, decided = _scoring(config.masks, config.scoring)
     return Run(
         stage="score",
-        identity={"sample": sample.name, **_scoring(config.masks, config.scoring)},
-        settings={"config": _plain(config), "seed": sample.settings["seed"]},
+        identity={"sample": sample.name, **decided},
+        settings={
+            "config": {**_plain(config), "scoring": scoring},
+            "seed": sample.settings["seed"],
+        },
         parents={"sample": sample.name},
         root=sample.root,
         title=sample.title,
@@ -289,12 +290,14 @@ def _train_revision(data: DataConfig) -> str:
 
 
 @lru_cache(maxsize=64)
-def _scoring(masks: MaskConfig, scoring: ScoringConfig) -> dict[str, Any]:
-    from benchmarks.metrics.options import Options
+def _scoring(masks: MaskConfig, scoring: ScoringConfig) -> tuple[Any, dict[str, Any]]:
+    """The judge and files by absolute path, and what they and the masks decide."""
+    from benchmarks.metrics.options import Options, absolute
     from benchmarks.metrics.registry import versions
 
     options = Options.of(Config(masks=masks, scoring=scoring))
-    return {"metrics": versions(options=options), **options.identity()}
+    decided = {"metrics": versions(options=options), **options.identity()}
+    return to_dict(absolute(scoring)), decided
 
 
 def manifest_of(config: Config, benchmark: Benchmark) -> Manifest:

@@ -10,7 +10,7 @@ from external_systems import BY_NAME, stand_in
 from typer.testing import CliRunner
 
 from baselines import doctor
-from baselines.catalogue import build
+from baselines.catalogue import configured
 from baselines.doctor import examine, examine_all
 from baselines.evidence import on_disk
 from baselines.process import External, ProcessSettings
@@ -96,7 +96,7 @@ def test_what_cannot_be_pinned_is_said_to_be_and_kept_as_found(tmp_path):
 
 
 def test_a_reference_has_nothing_to_pin():
-    assert on_disk(build("typeset")) == {}
+    assert on_disk(configured("typeset")) == {}
     assert examine("typeset").unpinned == ()
 
 

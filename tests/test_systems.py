@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from baselines.catalogue import build, entries
+from baselines.catalogue import configured, entries
 from baselines.system import Answer, Capabilities, Request, System, ask
 from dreamtext.config import DataConfig
 from dreamtext.data.embedded import render
@@ -114,11 +114,11 @@ def test_the_quad_follows_the_image_to_the_native_size():
 
 def test_references_paint_what_they_promise():
     batch = requests(3, words=["ABC", "XYZ", "QRS"])
-    truth = ask(build("truth"), requests(3))
+    truth = ask(configured("truth"), requests(3))
     assert all((a.image == r.image).all() for a, r in zip(truth, requests(3), strict=True))
-    assert [a.status for a in ask(build("truth"), batch)] == ["unsupported"] * 3
+    assert [a.status for a in ask(configured("truth"), batch)] == ["unsupported"] * 3
     for name in ("opencv", "typeset"):
-        for answer, request in zip(ask(build(name), batch), batch, strict=True):
+        for answer, request in zip(ask(configured(name), batch), batch, strict=True):
             outside = ~request.region
             assert answer.status == "ok"
             assert (answer.image[outside] == request.image[outside]).all(), name
@@ -130,15 +130,15 @@ def test_typeset_never_looks_inside_the_region():
     noise = np.random.default_rng(0).integers(0, 256, request.image.shape, np.uint8)
     hidden = np.where(request.region[..., None], noise, request.image)
     other = replace(request, image=hidden)
-    pictures = [ask(build("typeset"), [r])[0].image for r in (request, other)]
+    pictures = [ask(configured("typeset"), [r])[0].image for r in (request, other)]
     assert (pictures[0] == pictures[1]).all()
 
 
 @pytest.mark.parametrize("word", ["W", "i", "...", "on", "gypsy", "ILLILLILLILL", "@%&"])
 def test_typeset_sets_any_word_inside_the_region(word):
     (request,) = requests(1, words=[word])
-    (answer,) = ask(build("typeset"), [request])
-    (bare,) = ask(build("opencv"), [request])
+    (answer,) = ask(configured("typeset"), [request])
+    (bare,) = ask(configured("opencv"), [request])
     inked = (answer.image != bare.image).any(axis=-1)
     assert inked.sum() >= 8
     assert not (inked & ~request.region).any()
@@ -148,7 +148,7 @@ def test_a_region_that_covers_the_image_is_still_painted():
     (request,) = requests(1, words=["FULL"])
     whole = replace(request, region=np.ones_like(request.region))
     for name in ("opencv", "typeset"):
-        (answer,) = ask(build(name), [whole])
+        (answer,) = ask(configured(name), [whole])
         assert answer.status == "ok"
     assert answer.image.std() > 10
 
@@ -160,19 +160,19 @@ def test_an_empty_region_is_named():
 
 
 def test_identity_holds_what_decides_pictures():
-    plain, other = build("typeset"), build("typeset", {"contrast": 3.0})
+    plain, other = configured("typeset"), configured("typeset", ["contrast=3.0"])
     assert plain.identity()["system"] == "typeset"
     assert plain.identity() != other.identity()
-    assert build("typeset", {"contrast": 4.5}).identity() == plain.identity()
+    assert configured("typeset", ["contrast=4.5"]).identity() == plain.identity()
 
 
 def test_unknown_names_are_answered_with_the_nearest():
     with pytest.raises(UserError, match="nearest known one is 'typeset'"):
-        build("typset")
+        configured("typset")
     with pytest.raises(UserError, match="nearest known one is 'contrast'"):
-        build("typeset", {"contrst": 3})
+        configured("typeset", ["contrst=3"])
 
 
 def test_every_system_says_under_which_licence_it_comes():
     for name in entries():
-        assert build(name).capabilities.licence, name
+        assert configured(name).capabilities.licence, name

@@ -63,10 +63,6 @@ class EfficientNetLite0:
             x = network._swish(network._bn1(network._conv_head(x)))
             return layers, x.mean((2, 3)).numpy()
 
-    def pooled(self, images: Sequence[np.ndarray]) -> np.ndarray:
-        """(B, 1280) pooled features of images of one size."""
-        return self.blocks(images)[1]
-
     def distance(self, layers_a: list, layers_b: list) -> np.ndarray:
         """(B,) `effdist`: squared differences of unit-normalised activations, as LPIPS has it.
 

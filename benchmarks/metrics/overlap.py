@@ -19,7 +19,7 @@ _AT = re.compile(r"(.+)@([0-9.]+)")
 def mean_iou(session: Session, *, timestep: float | None = None, kind: str = "exact") -> Measured:
     """Mean over samples of the mean IoU of a word's characters, averaged over saved timesteps."""
     overlaps, known = _overlaps(session), session.folder.characters[1]
-    found = overlaps[kind]  # (N, S) of known samples
+    found = overlaps[kind]  # (M, S): the known samples, the saved timesteps
     times = session.folder.attention_meta["timesteps"]
     if timestep is not None:
         if timestep not in times:

@@ -94,9 +94,6 @@ class SampleFolder:
         """Whether every sample was painted with the word it shows."""
         return all(r.word == r.source_word for r in self.records)
 
-    def has(self, source: Source) -> bool:
-        return (self.path / source).is_dir()
-
     def check(self, source: Source) -> None:
         """Refuse a set of images that is not exactly one for each record."""
         if source in self._checked:

@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.metrics.registry import Score
 from benchmarks.statistics import bootstrap, wilson
 
-_PROPORTIONS = ("SeqAcc/", "SeqAcc-ci/", "SeqAcc-folded/")
+_COUNTED = ("SeqAcc", "SeqAcc-ci", "SeqAcc-folded")  # each sample is right or wrong
 
 
 def supported_only(folder: Path, scores: Sequence[Score]) -> list[Score]:
@@ -37,7 +37,7 @@ def supported_only(folder: Path, scores: Sequence[Score]) -> list[Score]:
             found.append(replace(blank, metric=name, reason=reason, per_image={}))
             continue
         numbers = list(values.values())
-        if score.metric.startswith(_PROPORTIONS):
+        if score.metric.split("/")[0].removesuffix("-rectified") in _COUNTED:
             estimate = wilson(sum(numbers), len(numbers))
         else:
             estimate = bootstrap(numbers)
