@@ -88,7 +88,7 @@ class DiffusionInpainting(System):
             pipeline = StableDiffusionInpaintPipeline.from_pretrained(
                 folder,
                 local_files_only=True,
-                torch_dtype=torch.float16 if self.device.startswith("cuda") else torch.float32,
+                dtype=torch.float16 if self.device.startswith("cuda") else torch.float32,
                 safety_checker=None,
                 requires_safety_checker=False,
             )

@@ -1,5 +1,7 @@
 """The noise schedule, as diffusers' schedulers."""
 
+from dataclasses import replace
+
 import numpy as np
 from diffusers import DDIMScheduler, DDPMScheduler, EulerDiscreteScheduler
 
@@ -39,8 +41,9 @@ def sampling_scheduler(
 ) -> DDIMScheduler | EulerDiscreteScheduler:
     """A deterministic few-step solver on the same schedule."""
     if solver == "euler":
-        settings = _settings(config)
-        return EulerDiscreteScheduler(**settings, timestep_spacing="trailing")
+        if config.schedule == "cosine":  # Euler divides by the last step's signal: a trace is left
+            config = replace(config, zero_terminal_snr=False)
+        return EulerDiscreteScheduler(**_settings(config), timestep_spacing="trailing")
     return DDIMScheduler(
         **_settings(config),
         clip_sample=False,

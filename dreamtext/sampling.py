@@ -12,6 +12,7 @@ from dreamtext.attention import Maps
 from dreamtext.batches import latent_shape
 from dreamtext.config import Config, SamplingConfig
 from dreamtext.data.sample import Batch
+from dreamtext.errors import RunError
 from dreamtext.model import Condition, DreamText
 from dreamtext.segmentation import laid_out
 
@@ -44,10 +45,18 @@ def repaint(
         observe: called after every step with the attention of its pass with the text.
         scheduler: a solver on the model's own noise schedule; `sampling.solver` by default.
         before_step: called with the latents before every step; the step goes on from its answer.
+
+    Raises:
+        RunError: sampling came to values that are no numbers.
     """
-    return model.decode(
-        sample_latents(model, batch, noise, sampling, observe, scheduler, before_step)
-    )
+    latents = sample_latents(model, batch, noise, sampling, observe, scheduler, before_step)
+    if not latents.isfinite().all():
+        raise RunError(
+            f"sampling ({sampling.solver}, {sampling.steps} steps, guidance {sampling.guidance:g}) "
+            "came to values that are no numbers; try the other solver or less guidance, or check "
+            "that the model's weights are whole"
+        )
+    return model.decode(latents)
 
 
 @torch.no_grad()

