@@ -76,12 +76,14 @@ def _keep(path: Path, found: Outline) -> None:
 
 
 def _named_by_code_alone(run: "Run") -> bool:
-    """Names of other systems, data sets and frozen manifests also depend on files elsewhere."""
+    """Names of other systems, data sets, frozen manifests and scores with a judge or weight files
+    of the user's own also depend on files elsewhere."""
     settings = run.settings
     return (
         settings["config"]["data"]["name"] == "embedded"
         and settings.get("system", "dreamtext") == "dreamtext"
         and not settings.get("benchmark", {}).get("file")
+        and not run.identity.keys() & {"judge", "inception", "alexnet"}
     )
 
 
