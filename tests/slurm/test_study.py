@@ -149,5 +149,7 @@ def test_training_in_two_tasks_on_two_nodes_is_training_in_one(finished, tmp_pat
     # Two trainings that had not met would each have written every step.
     assert [line["step"] for line in shared] == [line["step"] for line in alone] == [1, 2, 3, 4]
     for mine, other in zip(alone, shared, strict=True):
-        for term in ("total", "denoising", "attention", "supervision", "identity"):
-            assert other[term] == pytest.approx(mine[term], rel=2e-3, abs=2e-6), (term, mine)
+        for term in ("total", "denoising", "supervision", "identity"):
+            assert other[term] == pytest.approx(mine[term], rel=2e-3), (term, mine)
+        # Its masks come from a threshold, where a last digit can move a pixel.
+        assert other["attention"] == pytest.approx(mine["attention"], rel=2e-2)
