@@ -56,8 +56,8 @@ def train(
     """Train one model; the run's folder is printed. The same command resumes it."""
     from dataclasses import replace
 
+    from benchmarks.identities import train_run
     from benchmarks.runs import default_root
-    from benchmarks.study import train_run
     from dreamtext.presets import preset as preset_of
     from dreamtext.schema import override
 
@@ -78,9 +78,9 @@ def sample(
 ) -> None:
     """Repaint a benchmark's samples with a trained model; the folder is printed."""
     from benchmarks import runs
+    from benchmarks.identities import sample_run
     from benchmarks.manifest import Benchmark
     from benchmarks.stages import config_of
-    from benchmarks.study import sample_run
     from dreamtext.schema import from_dict, override
 
     trained = runs.load(run)
@@ -127,8 +127,8 @@ def score(
     from rich.table import Table
 
     from benchmarks import runs
+    from benchmarks.identities import score_run
     from benchmarks.stages import config_of
-    from benchmarks.study import score_run
 
     sampled = runs.load(run)
     if sampled.stage != "sample":

@@ -62,7 +62,7 @@ def _train(run: Run, should_stop: Callable[[], bool]) -> None:
 
 
 def _sample(run: Run, should_stop: Callable[[], bool]) -> None:
-    from benchmarks.study import manifest_of
+    from benchmarks.identities import manifest_of
     from dreamtext.checkpoints import load_model
     from dreamtext.data import open_dataset
 

@@ -17,6 +17,7 @@ import threading
 import time
 import uuid
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +56,7 @@ class LeaseInfo:
         """True only when the owner ran on this very machine and is certainly gone."""
         if not self.process or self.host != socket.gethostname():
             return False
-        here = _process(os.getpid())
-        if not here or here.rpartition(":")[0] != self.process.rpartition(":")[0]:
+        if not _machine() or _machine() != self.process.rpartition(":")[0]:
             return False  # another boot, or another container's process numbers
         return _process(self.pid) != self.process
 
@@ -240,15 +240,23 @@ def _path(folder: str | os.PathLike[str], number: int) -> Path:
     return Path(folder) / f"lease-{number:06d}.json"
 
 
-def _process(pid: int) -> str:
-    """`boot:namespace:start` of a living process of this machine; empty if there is none."""
+@cache  # a status asks it of every run
+def _machine() -> str:
+    """`boot/namespace` that process ids of this process are valid in; empty if not known."""
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-            boot = file.read().strip()
+            return f"{file.read().strip()}/{os.stat('/proc/self/ns/pid').st_ino}"
+    except OSError:
+        return ""
+
+
+def _process(pid: int) -> str:
+    """`boot/namespace:start` of a living process of this machine; empty if there is none."""
+    try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
             fields = file.read().rpartition(")")[2].split()
         if fields[0] in "ZX":  # ended, only not yet collected by its parent
             return ""
-        return f"{boot}/{os.stat('/proc/self/ns/pid').st_ino}:{fields[19]}"
+        return f"{_machine()}:{fields[19]}" if _machine() else ""
     except (OSError, IndexError):
         return ""

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ class Task:
         return os.path.exists(f"{self.folder}/{FAILED}")
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return {f: getattr(self, f) for f in ("folder", "argv", "stage", "after")}
 
     @staticmethod
     def from_dict(values: dict[str, Any]) -> "Task":

@@ -12,9 +12,9 @@ from baselines.doctor import examine
 from baselines.ours import OurModel
 from baselines.system import Request, ask
 from baselines.udifftext import Refinement, weakest_character
+from benchmarks.identities import system_run
 from benchmarks.manifest import Benchmark
 from benchmarks.stages import execute
-from benchmarks.study import Variant, system_run
 from dreamtext.checkpoints import load_model, save_model
 from dreamtext.errors import RunError, UserError
 from dreamtext.files import file_hash
@@ -247,8 +247,8 @@ def test_a_sample_run_records_the_weights_it_was_painted_with(
     name, overrides, folder, model, tmp_path
 ):
     where = {"sd2-inpainting": f"weights={folder}", "udifftext": f"folder={model}"}
-    variant = Variant(name="row", system=name, overrides=(where[name], *overrides))
-    run = system_run(preset("smoke"), Benchmark(task="editing", n=2), variant, 0, tmp_path)
+    benchmark, settings = Benchmark(task="editing", n=2), (where[name], *overrides)
+    run = system_run(preset("smoke"), benchmark, name, settings, 0, tmp_path)
     assert execute(run)
     lines = [json.loads(s) for s in (run.folder / "samples.jsonl").read_text().splitlines()]
     assert [line["status"] for line in lines] == ["ok", "ok"]

@@ -13,9 +13,9 @@ from pathlib import Path
 import small
 from safetensors.torch import load_file
 
+from benchmarks.identities import sample_run, score_run, train_run
 from benchmarks.manifest import Benchmark
 from benchmarks.runs import Run
-from benchmarks.study import sample_run, score_run, train_run
 
 ROOT = Path(__file__).resolve().parent.parent
 # A kill falls up to so many seconds after a stage is seen to be at work.

@@ -80,10 +80,12 @@ def test_names_that_depend_on_other_files_are_never_remembered(selection, tmp_pa
     for change in (
         {"system": "copy"},
         {"benchmark": {"file": "manifest.json"}},
-        {"config": {"data": {"name": "synthtext"}}},
+        {"config": run.settings["config"] | {"data": {"name": "synthtext"}}},
     ):
         other = dataclasses.replace(run, settings=run.settings | change)
         assert not outline._named_by_code_alone(other)
+    scored = dataclasses.replace(run, identity=run.identity | {"inception": "hash of a file"})
+    assert not outline._named_by_code_alone(scored)
 
 
 def test_damaged_or_forbidden_memory_is_no_obstacle(selection):

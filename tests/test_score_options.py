@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from benchmarks import cli, outline, runs
+from benchmarks.identities import score_run, system_run
 from benchmarks.manifest import Benchmark
 from benchmarks.metrics import options
 from benchmarks.stages import execute
-from benchmarks.study import Study, Variant, score_run, system_run
+from benchmarks.study import Study, Variant
 from dreamtext.config import Config, MaskConfig, ScoringConfig
 from dreamtext.errors import RunError, UserError
 from dreamtext.files import file_hash
@@ -50,8 +51,7 @@ def sampled(tmp_path_factory):
     """Five words typeset over real ones: a finished sample run, without any training."""
     root = tmp_path_factory.mktemp("runs")
     benchmark = Benchmark(task="reconstruction", n=5)
-    variant = Variant(name="typeset", system="typeset")
-    run = system_run(preset("smoke"), benchmark, variant, 0, root)
+    run = system_run(preset("smoke"), benchmark, "typeset", (), 0, root)
     execute(run)
     return run
 
