@@ -222,7 +222,8 @@ def provenance(run: Run) -> dict[str, Any]:
         "machine": {"processor": platform.machine(), "cores": os.cpu_count()},
         "threads": os.environ.get("OMP_NUM_THREADS", "all"),
         "seed": run.settings.get("seed"),
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        # Where folders lie on this machine is nobody's business, and decides nothing.
+        "command": [Path(word).name if Path(word).is_absolute() else word for word in sys.argv],
         "started": time.time(),
     }
 
