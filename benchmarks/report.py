@@ -14,9 +14,9 @@ from benchmarks.study import Cell, Study
 SMALL = {
     "smoke": "These runs are the smoke preset's: they show that the loop works. Their numbers are "
     "not meant to be good and order nothing.",
-    "demo": "These runs have a third of the tiny preset's steps and one seed. Masks of supervised "
-    "variants are found by then; spelling is not learned yet, so SeqAcc near zero orders "
-    "nothing here.",
+    "demo": "These runs are narrower than the tiny preset's, have a quarter of its steps and one "
+    "seed. Masks of supervised variants are found by then; spelling is not learned yet, so SeqAcc "
+    "near zero orders nothing here.",
 }
 
 
@@ -39,8 +39,17 @@ def write(study: Study, cells: Sequence[Cell], folder: Path) -> None:
         name = f"sheet-{benchmark.task}.png"
         if plots.sheet(study, cells, folder / name, task=benchmark.task):
             figures.append(name)
-    runs.write_json(folder / "provenance.json", provenance(study, cells))
     (folder / "report.html").write_text(_page(study, (folder / "table.md").read_text(), figures))
+    runs.write_json(folder / "provenance.json", provenance(study, cells))  # last: see `shows`
+
+
+def shows(folder: Path, cells: Sequence[Cell]) -> bool:
+    """Whether the report in a folder is whole and of exactly these cells' runs."""
+    try:
+        about = json.loads((folder / "provenance.json").read_text())
+        return set(about["runs"]) == {run.name for cell in cells for run in cell.runs}
+    except (OSError, ValueError, KeyError):
+        return False
 
 
 def provenance(study: Study, cells: Sequence[Cell]) -> dict:

@@ -70,7 +70,7 @@ def run_here(
     from dreamtext.errors import RunError
 
     cells, folder = selection.cells, selection.results_folder(out)
-    if not runner.missing(cells) and (folder / "report.html").exists():
+    if not runner.missing(cells) and report.shows(folder, cells):
         typer.echo(f"all {len(cells)} cells are done, nothing to do; see {folder}/report.html")
         return
     failure = None
