@@ -15,8 +15,8 @@ SMALL = {
     "smoke": "These runs are the smoke preset's: they show that the loop works. Their numbers are "
     "not meant to be good and order nothing.",
     "demo": "These runs are narrower than the tiny preset's, have a quarter of its steps and one "
-    "seed. Masks of supervised variants are found by then; spelling is not learned yet, so SeqAcc "
-    "near zero orders nothing here.",
+    "seed. Full supervision finds the masks by then; spelling is not learned yet, so SeqAcc near "
+    "zero orders nothing here.",
 }
 
 

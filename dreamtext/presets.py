@@ -38,8 +38,8 @@ def smoke() -> Config:
 
 
 def demo() -> Config:
-    """A narrower `tiny` with a quarter of its steps: enough to see supervision find the
-    characters, too few to spell."""
+    """A narrower `tiny` with a quarter of its steps: enough to see full supervision find
+    the characters, too few to spell."""
     base = tiny()
     return replace(
         base,
