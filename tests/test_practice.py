@@ -5,45 +5,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from retrained import LAYOUT, QUICK, batch_of, smoke
 
 from dreamtext import judged, practice
-from dreamtext.config import Config
-from dreamtext.data.embedded import EmbeddedWorld, render
-from dreamtext.data.sample import collate
+from dreamtext.data.embedded import EmbeddedWorld
 from dreamtext.model import DreamText
-from dreamtext.presets import preset
 from dreamtext.sampling import noise_for, repaint
-from dreamtext.schema import override
 from dreamtext.training import TrainingStep, select_trainable, train
 
-QUICK = (
-    "training.steps=3",
-    "training.batch_size=4",
-    "training.lr_warmup=1",
-    "model.glyph.pretrain_steps=2",
-    "data.train_size=64",
-)
 FROZEN = (*QUICK, "model.text.trainable_layers=0", "model.text.pretrain_steps=2")
-LAYOUT = (
-    *QUICK,
-    "model.segmentation.channels=8",
-    "model.segmentation.pretrain_steps=2",
-    "objective.character_weight=0.01",
-)
 
 
 @pytest.fixture(autouse=True)
 def _one_thread():
     torch.set_num_threads(1)
     torch.manual_seed(0)
-
-
-def smoke(*assignments):
-    return override(preset("smoke"), assignments)
-
-
-def batch_of(count=4):
-    return collate([render(Config().data, "train", i)[0] for i in range(count)])
 
 
 def test_practice_teaches_the_segmenter_and_the_text_encoder():

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from retrained import LAYOUT, batch_of, smoke
 
 from dreamtext import judged
 from dreamtext.config import Config
@@ -11,38 +12,15 @@ from dreamtext.data.embedded import render
 from dreamtext.data.sample import collate
 from dreamtext.errors import UserError
 from dreamtext.model import DreamText
-from dreamtext.presets import preset
 from dreamtext.sampling import attention_at, noise_for, repaint
 from dreamtext.schema import identity, override, signature
 from dreamtext.segmentation import cell_classes, class_map, laid_out
-
-QUICK = (
-    "training.steps=3",
-    "training.batch_size=4",
-    "training.lr_warmup=1",
-    "model.glyph.pretrain_steps=2",
-    "data.train_size=64",
-)
-LAYOUT = (
-    *QUICK,
-    "model.segmentation.channels=8",
-    "model.segmentation.pretrain_steps=2",
-    "objective.character_weight=0.01",
-)
 
 
 @pytest.fixture(autouse=True)
 def _one_thread():
     torch.set_num_threads(1)
     torch.manual_seed(0)
-
-
-def smoke(*assignments):
-    return override(preset("smoke"), assignments)
-
-
-def batch_of(count=4):
-    return collate([render(Config().data, "train", i)[0] for i in range(count)])
 
 
 def test_options_that_are_off_are_no_part_of_a_signature():
