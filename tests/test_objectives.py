@@ -19,7 +19,8 @@ from dreamtext.model import DreamText
 from dreamtext.paper import STEPS, paper, released
 from dreamtext.presets import preset
 from dreamtext.schema import override, to_dict
-from dreamtext.training import TrainingStep, select_trainable
+from dreamtext.step import TrainingStep
+from dreamtext.training import select_trainable
 
 RELEASED = released(preset("smoke"))
 

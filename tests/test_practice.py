@@ -11,7 +11,8 @@ from dreamtext import judged, practice
 from dreamtext.data.embedded import EmbeddedWorld
 from dreamtext.model import DreamText
 from dreamtext.sampling import noise_for, repaint
-from dreamtext.training import TrainingStep, select_trainable, train
+from dreamtext.step import TrainingStep
+from dreamtext.training import select_trainable, train
 
 FROZEN = (*QUICK, "model.text.trainable_layers=0", "model.text.pretrain_steps=2")
 

@@ -19,7 +19,8 @@ from dreamtext.latents import LatentCache
 from dreamtext.paper import paper, released
 from dreamtext.presets import preset
 from dreamtext.schema import override
-from dreamtext.training import TrainingStep, accelerate
+from dreamtext.step import TrainingStep
+from dreamtext.training import accelerate
 from tests.test_objectives import batch_of, build
 
 ROOT = Path(__file__).parents[1]

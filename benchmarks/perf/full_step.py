@@ -20,7 +20,8 @@ from dreamtext.model import DreamText
 from dreamtext.paper import released
 from dreamtext.presets import preset
 from dreamtext.schema import override
-from dreamtext.training import TrainingStep, select_trainable
+from dreamtext.step import TrainingStep
+from dreamtext.training import select_trainable
 
 
 def peak() -> float:
