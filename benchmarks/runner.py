@@ -85,6 +85,14 @@ def run_cells(
     return len(stages)
 
 
+# For glibc's allocator: huge pages, and memory kept instead of given back and asked for again at
+# every step (`benchmarks/perf/allocator.py` measures it). Nothing else reads it.
+ALLOCATOR = {
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=1073741824:"
+    "glibc.malloc.trim_threshold=8589934592:glibc.malloc.top_pad=268435456"
+}
+
+
 class _Pool:
     """Workers that take one chain after another, each in a process of its own."""
 
@@ -94,7 +102,7 @@ class _Pool:
         self.waiting, self.code = waiting, code
         # One thread a process: two runs side by side beat one run on two cores.
         limits = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-        self.environment = os.environ | dict.fromkeys(limits, str(threads))
+        self.environment = ALLOCATOR | os.environ | dict.fromkeys(limits, str(threads))
         if code:
             self.environment["PYTHONPATH"] = str(code)
         self.lock = threading.Lock()
