@@ -87,13 +87,18 @@ def _needs(system: System, *, hashes: bool = False) -> Iterator[Finding]:
         yield _checkout(system)
         if system.checkout.is_dir():
             yield _revision(system)
-        yield from _weights(system, "get it from {source}, or set weights=FOLDER", hashes)
+        yield from _weights(
+            system, "get it from {source} into {folder}, or set weights=FOLDER", hashes
+        )
         yield _environment(system)
     elif isinstance(system, Imported):
-        remedy = "get {source}, import it with `dreamtext import-checkpoint`, and set folder=FOLDER"
+        remedy = (
+            "get {source} and import it with `dreamtext import-checkpoint` into {folder}, or set "
+            "folder=FOLDER"
+        )
         yield from _weights(system, remedy, hashes)
     elif isinstance(system, DiffusionInpainting):
-        yield from _weights(system, "put {source} on this machine and set weights=FOLDER", hashes)
+        yield from _weights(system, "put {source} into {folder}, or set weights=FOLDER", hashes)
 
 
 def _checkout(system: External) -> Finding:
@@ -127,15 +132,15 @@ _UNPINNED = "unpinned: recorded with every run, not checked"
 def _weights(system: System, remedy: str, hashes: bool) -> Iterator[Finding]:
     """A finding for each file or folder of weights; `remedy` has a place for its {source}."""
     folder, wanted = system.weights_folder, system.capabilities.weights
-    there = [w for w in wanted if folder and (folder / w.file).exists()]
+    if folder is None:
+        return
+    there = [w for w in wanted if (folder / w.file).exists()]
     digests = weight_hashes(system) if hashes or any(w.sha256 for w in there) else {}
-    if folder is None:  # one finding is enough
-        wanted = wanted[:1]
     for weights in wanted:
-        path = folder / weights.file if folder else None
+        path = folder / weights.file
         digest = digests.get(weights.file, "")
         ok = weights in there
-        detail = f"no {path}" if path else "no folder given"
+        detail = f"no {path}"
         if ok and weights.sha256:
             ok = digest == weights.sha256
             detail = f"{path} has the hash {digest[:12]}, expected {weights.sha256[:12]}"
@@ -147,7 +152,7 @@ def _weights(system: System, remedy: str, hashes: bool) -> Iterator[Finding]:
             what="weights",
             ok=ok,
             detail=detail,
-            remedy="" if ok else remedy.format(source=weights.source),
+            remedy="" if ok else remedy.format(source=weights.source, folder=folder),
         )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from baselines.ours import OurModel
-from baselines.system import Capabilities, Weights, torch_device
+from baselines.system import Capabilities, Weights, home, torch_device
 from dreamtext.config import SamplingConfig
 from dreamtext.errors import RunError
 from dreamtext.schema import Checked, identity, option
@@ -27,7 +27,8 @@ SOURCES = {
 @dataclass(frozen=True, kw_only=True)
 class ImportedSettings(Checked):
     """Attributes:
-    folder: a model's folder, as importing a checkpoint writes it.
+    folder: a model's folder, as importing a checkpoint writes it; "" means `model` below
+        $DREAMTEXT_BASELINES/<name>.
     checkpoint: the hash (or any name) of what was imported: part of a run's identity.
     """
 
@@ -49,22 +50,22 @@ class Imported(OurModel):
         sampling = SamplingConfig(
             solver=settings.solver, steps=settings.steps, guidance=settings.guidance, ema=False
         )
-        super().__init__(Path(settings.folder), sampling)
+        super().__init__(Path(settings.folder or home(name) / "model"), sampling)
         self.weights = Weights(file="model.safetensors", source=SOURCES[name])
 
     @property
-    def weights_folder(self) -> Path | None:
-        return Path(self.chosen.folder) if self.chosen.folder else None
+    def weights_folder(self) -> Path:
+        return self.folder
 
     def identity(self) -> dict[str, Any]:
         return {"system": self.name, "version": self.version, **identity(self.chosen)}
 
     @cached_property
     def model(self) -> "DreamText":
-        if not self.chosen.folder:
+        if not (self.folder / "config.json").is_file():
             raise RunError(
                 f"the system '{self.name}' needs {self.weights.source}, imported with "
-                "`dreamtext import-checkpoint`, and folder=FOLDER of the model that writes"
+                f"`dreamtext import-checkpoint` into {self.folder}, or folder=FOLDER of the model"
             )
         from dreamtext.checkpoints import load_model
 

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from baselines.system import PROMPT, Answer, Capabilities, Request, System
+from baselines.system import PROMPT, Answer, Capabilities, Request, System, home
 from dreamtext import typesetting
 from dreamtext.errors import RunError
 from dreamtext.schema import Checked, option
@@ -101,20 +101,16 @@ class External(System):
         return super().identity() | {"version": self.declaration.version}
 
     @property
-    def home(self) -> Path:
-        return Path(os.environ.get("DREAMTEXT_BASELINES", "external")) / self.name
-
-    @property
     def checkout(self) -> Path:
-        return Path(self.settings.checkout or self.home / "checkout")
+        return Path(self.settings.checkout or home(self.name) / "checkout")
 
     @property
     def weights_folder(self) -> Path:
-        return Path(self.settings.weights or self.home / "weights")
+        return Path(self.settings.weights or home(self.name) / "weights")
 
     @property
     def python(self) -> Path:
-        return Path(self.settings.python or self.home / "env" / "bin" / "python")
+        return Path(self.settings.python or home(self.name) / "env" / "bin" / "python")
 
     def repaint(self, batch: Sequence[Request]) -> list[Answer]:
         for what, path in (("checkout", self.checkout), ("weights", self.weights_folder)):

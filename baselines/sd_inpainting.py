@@ -16,6 +16,7 @@ from baselines.system import (
     Request,
     System,
     Weights,
+    home,
     torch_device,
 )
 from dreamtext.errors import RunError
@@ -31,7 +32,9 @@ PARTS = ("model_index.json", "unet", "vae", "text_encoder")
 @dataclass(frozen=True, kw_only=True)
 class DiffusionInpaintingSettings(Checked):
     """Attributes:
-    weights: a local folder in diffusers' layout.   prompt: `{word}` stands for the word.
+    weights: a local folder in diffusers' layout; "" means `weights` below
+        $DREAMTEXT_BASELINES/sd2-inpainting.
+    prompt: `{word}` stands for the word.
     size: side of the square pictures, in pixels.    steps, guidance: as METHOD's sampling.
     """
 
@@ -65,8 +68,8 @@ class DiffusionInpainting(System):
         )
 
     @property
-    def weights_folder(self) -> Path | None:
-        return Path(self.settings.weights) if self.settings.weights else None
+    def weights_folder(self) -> Path:
+        return Path(self.settings.weights or home(self.name) / "weights")
 
     @cached_property
     def device(self) -> str:
@@ -75,11 +78,11 @@ class DiffusionInpainting(System):
     @cached_property
     def pipeline(self) -> Any:
         folder = self.weights_folder
-        lacks = [part for part in PARTS if folder is None or not (folder / part).exists()]
-        if folder is None or lacks:
+        lacks = [part for part in PARTS if not (folder / part).exists()]
+        if lacks:
             raise RunError(
-                f"the system '{self.name}' needs {SOURCE} in a local folder; weights="
-                f"'{self.settings.weights}' is none: it lacks {', '.join(lacks)}"
+                f"the system '{self.name}' needs {SOURCE}; put it into {folder} or set "
+                f"weights=FOLDER (it lacks {', '.join(lacks)})"
             )
         import torch
         from diffusers import StableDiffusionInpaintPipeline

@@ -5,11 +5,13 @@ scores, and asks through `ask`, which holds every system to the same terms.
 """
 
 import difflib
+import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -20,8 +22,6 @@ from dreamtext.errors import RunError, UserError
 from dreamtext.schema import Checked, identity
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from dreamtext.data.sample import Sample
 
 Task = Literal["reconstruction", "editing"]
@@ -173,8 +173,8 @@ class System(ABC):
     settings: Any = NoSettings()
 
     @property
-    def weights_folder(self) -> "Path | None":
-        """Where its weights lie on this machine; None where it needs none, or none was named."""
+    def weights_folder(self) -> Path | None:
+        """Where its weights lie on this machine; None where it needs none."""
         return None
 
     @abstractmethod
@@ -188,6 +188,11 @@ class System(ABC):
     def identity(self) -> dict[str, Any]:
         """The plain values that decide its pictures: its part of a sample run's signature."""
         return {"system": self.name, "version": self.version, **identity(self.settings)}
+
+
+def home(name: str) -> Path:
+    """Where a system's files are looked for, unless its settings name other places."""
+    return Path(os.environ.get("DREAMTEXT_BASELINES", "external")) / name
 
 
 def torch_device(asked: str) -> str:

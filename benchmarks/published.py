@@ -30,7 +30,7 @@ def values(study: str, variant: str, task: str, metric: str) -> list[tuple[float
 
 
 # study -> the published table of the same comparison
-_SAME = {"comparison": "main"}
+_SAME = {"comparison": "main", "main": "main"}
 
 
 def beside(study: str) -> tuple[list[str], list[list[str]]] | None:

@@ -15,6 +15,8 @@ from baselines.udifftext import Refinement, weakest_character
 from benchmarks.identities import system_run
 from benchmarks.manifest import Benchmark
 from benchmarks.stages import execute
+from benchmarks.study import load_study
+from benchmarks.tables import collect
 from dreamtext.checkpoints import load_model, save_model
 from dreamtext.errors import RunError, UserError
 from dreamtext.files import file_hash
@@ -260,3 +262,24 @@ def test_a_sample_run_records_the_weights_it_was_painted_with(
     home, file = main[name]
     assert about["weights"][file] == file_hash(home / file)
     assert file.split("/")[0] in about["unpinned"]
+
+
+def test_the_main_table_has_a_row_for_each_way_of_sampling_and_one_for_what_is_missing(
+    model, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("DREAMTEXT_BASELINES", str(tmp_path / "systems"))
+    (tmp_path / "systems" / "udifftext").mkdir(parents=True)
+    (tmp_path / "systems" / "udifftext" / "model").symlink_to(model)
+    rows = "udifftext|udifftext-refined|mostel"
+    study = load_study("main").narrowed(
+        preset="smoke", n=2, seeds=[0], where={"variant": rows, "task": "editing"}
+    )
+    cells = study.cells(tmp_path / "runs")
+    for cell in cells:
+        if cell.variant.name == "mostel":
+            with pytest.raises(RunError, match="needs its checkout"):
+                execute(cell.sample)
+        else:
+            assert all(execute(run) for run in cell.runs)
+    table = collect(cells)
+    assert set(table[table.metric == "NED/raw"].variant) == {"udifftext", "udifftext-refined"}

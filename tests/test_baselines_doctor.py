@@ -1,6 +1,7 @@
 """What the doctor finds of a system, step by step, and what it says to do."""
 
 import hashlib
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -102,12 +103,13 @@ def test_a_reference_has_nothing_to_pin():
 
 def test_the_front_doors_doctor_lists_every_system_and_what_is_unpinned(monkeypatch, tmp_path):
     monkeypatch.setenv("DREAMTEXT_BASELINES", str(tmp_path))
-    monkeypatch.setenv("COLUMNS", "400")
     told = CliRunner().invoke(cli.app, ["doctor"]).output
-    lines = {line.split()[1]: line for line in told.splitlines() if line.startswith("│ ")}
+    entries = re.split(r"\n(?=\w)", told)  # what is said of an entry is indented
+    said = {entry.split()[1]: entry for entry in entries if "(" in entry}
     for diagnosis in examine_all():
-        assert diagnosis.name in lines, diagnosis.name
-        assert all(name in lines[diagnosis.name] for name in diagnosis.unpinned)
-    assert "ready" in lines["typeset"]
-    assert "lacks checkout, weights, environment" in lines["anytext"]
-    assert "ModelScope" in told
+        assert diagnosis.name in said, diagnosis.name
+        assert all(name in said[diagnosis.name] for name in diagnosis.unpinned)
+        assert all(f.remedy in said[diagnosis.name] for f in diagnosis.missing)
+    assert said["typeset"].startswith("ready")
+    assert re.search("lacks: +checkout, weights, environment", said["anytext"])
+    assert "ModelScope" in said["anytext"]

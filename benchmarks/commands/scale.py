@@ -28,46 +28,42 @@ def doctor(
     What is unpinned has no hash or revision known beforehand: it is used as it is found, and
     what was found is recorded with every run.
     """
-    from rich.console import Console
-    from rich.table import Table
-
     from baselines.doctor import examine_all
     from dreamtext import inventory
     from dreamtext.presets import preset as preset_of
     from dreamtext.schema import override
 
     config = override(preset_of(preset), overrides or [])
-    table = Table("what", "state", "looked for at", "hash", "without it, no", "get it from")
     absent = 0
+    typer.echo(f"weights and data sets of the preset {preset}\n")
     for found in inventory.look(config, files or inventory.folder(), hashes=hashes):
         asset = found.asset
         absent += found.status != "found"
         named = f" ({asset.option})" if asset.option else ""
-        table.add_row(
-            asset.name,
-            found.status,
-            f"{found.looked}{named}",
-            _hash(found),
-            asset.blocks,
-            asset.source,
-        )
-    Console().print(table)
-    systems = Table("system", "runs", "state", "unpinned", "get it so")
+        typer.echo(f"{found.status:8}  {asset.name}")
+        _tell("looked for at", f"{found.looked}{named}")
+        _tell("hash", _hash(found))
+        if found.status != "found":
+            _tell("without it, no", asset.blocks)
+            _tell("get it from", asset.source)
+    typer.echo("\nsystems to compare with\n")
     for one in examine_all():
-        systems.add_row(
-            one.name,
-            one.kind,
-            "ready"
-            if one.ready
-            else "lacks " + ", ".join(dict.fromkeys(f.what for f in one.missing)),
-            ", ".join(one.unpinned),
-            "\n".join(dict.fromkeys(f.remedy for f in one.missing)),
-        )
-    Console().print(systems)
+        typer.echo(f"{'ready' if one.ready else 'missing':8}  {one.name} ({one.kind})")
+        _tell("lacks", ", ".join(dict.fromkeys(f.what for f in one.missing)))
+        _tell("unpinned", ", ".join(one.unpinned))
+        for remedy in dict.fromkeys(f.remedy for f in one.missing):
+            _tell("get it so", remedy)
+    typer.echo()
     typer.echo(
         f"{absent} of {len(inventory.ASSETS)} are not there; nothing is ever fetched. "
         "The presets smoke, demo, tiny and small need none of them."
     )
+
+
+def _tell(what: str, value: str) -> None:
+    """One line on an entry, left out where there is nothing to say."""
+    if value:
+        typer.echo(f"{'':10}{what + ':':16}{value}")
 
 
 def _hash(found: "Found") -> str:
