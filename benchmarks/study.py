@@ -91,6 +91,11 @@ class Study:
         overrides = variant.overrides if variant.system == "dreamtext" else ()
         return replace(override(self._base(), overrides), seed=seed)
 
+    @property
+    def data(self) -> str:
+        """The name of the data set its variants start from."""
+        return self._base().data.name
+
     def _base(self) -> Config:
         return override(preset(self.preset), self.overrides)
 

@@ -91,14 +91,20 @@ class Selection:
         return recall(asked, self.root, lambda: distinct_runs(self.cells))
 
     def results_folder(self, out: Path | None) -> Path:
-        """`out`, else `results/<study>`, with the preset behind it if it is not the study's own."""
+        """`out`, else `results/<study>`, with the preset and the data set behind it if they are
+        not the study's own."""
         from benchmarks.study import load_study
+        from dreamtext.presets import preset
 
         if out:
             return out
-        own = load_study(self.name).preset == self.study.preset
-        name = self.study.name if own else f"{self.study.name}-{self.study.preset}"
-        return Path("results") / name
+        own, chosen = load_study(self.name), self.study
+        words = [chosen.name]
+        if chosen.preset != own.preset:
+            words.append(chosen.preset)
+        if chosen.data != preset(chosen.preset).data.name:
+            words.append(chosen.data)
+        return Path("results", "-".join(words))
 
     def options(self) -> list[str]:
         """The options that select the same cells again, for another process."""
