@@ -10,7 +10,7 @@ import numpy as np
 from dreamtext import charset
 from dreamtext.errors import RunError, UserError
 
-EMBEDDED_MODEL = Path(__file__).resolve().parent.parent / "results" / "models" / "tiny"
+EMBEDDED_MODEL = Path(__file__).resolve().parent.parent / "results" / "models" / "small"
 # What a region takes of the training crops, on average: the model paints best at that size.
 _WIDTH_SHARE, _HEIGHT_SHARE = 0.92, 0.80
 

@@ -10,7 +10,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from benchmarks import cli
-from benchmarks.editing import paint, parse_region
+from benchmarks.editing import edit_photograph, paint, parse_region
 from dreamtext.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -92,6 +92,22 @@ def test_edit_without_a_model_says_what_to_do(photograph, monkeypatch, capsys, t
     )
     assert code == 1
     assert "no trained model" in message
+
+
+def test_the_model_that_comes_along_paints_words_one_can_read(tmp_path) -> None:
+    from benchmarks.metrics.judges import judge
+
+    wall = np.linspace(20, 90, 320)[None, :, None] + np.zeros((200, 320, 3))
+    photograph, out = tmp_path / "wall.png", tmp_path / "out.png"
+    Image.fromarray(wall.astype(np.uint8)).save(photograph)
+    crops, words = [], ("Harbour7", "BOAT", "Cafe", "lemons")
+    for word in words:
+        width = 24 * len(word)
+        said = list(edit_photograph(photograph, f"40,60,{width},48", word, out))
+        assert not any("remark" in line for line in said)
+        crops.append(np.asarray(Image.open(out))[60:108, 40 : 40 + width])
+    read = list(judge("PP-OCRv6-small", tmp_path / "judges").read(crops))
+    assert sum(a.casefold() == b.casefold() for a, b in zip(read, words, strict=True)) >= 3, read
 
 
 def test_painting_changes_nothing_outside_the_region() -> None:
