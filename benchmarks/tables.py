@@ -30,11 +30,13 @@ def collect(cells: Iterable[Cell]) -> "pd.DataFrame":
 
     rows: list[dict[str, Any]] = []
     planned: dict[tuple[str, str], int] = {}
+    scored: dict[tuple[str, str], set[str]] = {}
     for cell in cells:
         key = (cell.variant.name, cell.benchmark.task)
         planned[key] = planned.get(key, 0) + 1
         if cell.score.state != "done":
             continue
+        scored.setdefault(key, set()).add(cell.score.name)
         for score in json.loads((cell.score.folder / "scores.json").read_text()):
             rows.append(
                 {
@@ -54,7 +56,8 @@ def collect(cells: Iterable[Cell]) -> "pd.DataFrame":
         values = group.value.dropna()
         complete = len(values) == planned[(variant, task)]
         value, low, high = mean_t(values)[:3] if complete else (None, None, None)
-        if complete and len(values) == 1:  # one seed says nothing of other seeds
+        # One seed, or a system that makes no use of seeds, says nothing of other seeds.
+        if complete and len(scored[(variant, task)]) == 1:
             low, high = group.low.iloc[0], group.high.iloc[0]
         same = group[["backbone", "manifest"]].iloc[0]
         totals.append(

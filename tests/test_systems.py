@@ -7,6 +7,9 @@ import pytest
 
 from baselines.catalogue import configured, entries
 from baselines.system import Answer, Capabilities, Request, System, ask
+from benchmarks.stages import execute
+from benchmarks.study import load_study
+from benchmarks.tables import collect
 from dreamtext.config import DataConfig
 from dreamtext.data.embedded import render
 from dreamtext.errors import RunError, UserError
@@ -176,3 +179,17 @@ def test_unknown_names_are_answered_with_the_nearest():
 def test_every_system_says_under_which_licence_it_comes():
     for name in entries():
         assert configured(name).capabilities.licence, name
+
+
+def test_a_system_that_uses_no_seeds_has_the_interval_of_its_images(tmp_path):
+    study = load_study("comparison").narrowed(
+        preset="smoke", n=6, seeds=[0, 1], where={"variant": "typeset", "task": "reconstruction"}
+    )
+    cells = study.cells(tmp_path)
+    for run in {run.name: run for cell in cells for run in cell.runs}.values():
+        run.prepare()
+        assert execute(run)
+    table = collect(cells).set_index(["metric", "seed"])
+    one, both = table.loc[("SeqAcc/raw", "0")], table.loc[("SeqAcc/raw", "all")]
+    assert (both.value, both.low, both.high) == (one.value, one.low, one.high)
+    assert both.low < both.high
