@@ -172,7 +172,8 @@ def render(study: Study, table: "pd.DataFrame", comparison: "pd.DataFrame") -> s
         backbones = here[here.metric.isin(metrics)].groupby("metric", sort=False).backbone.first()
         parts.append("\n" + "; ".join(f"{m}: {b}" for m, b in backbones.items() if b) + ".\n")
     parts.append(
-        "\nValues are means over seeds with a 95 % t-interval"
+        "\nValues are means over seeds with a 95 % t-interval (over images, for a system that uses "
+        "no seeds)"
         if seeds > 1
         else "\nOne seed: the interval is over images, it says nothing about other seeds"
     )
