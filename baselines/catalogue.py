@@ -20,8 +20,8 @@ from baselines.sd_inpainting import DiffusionInpainting, DiffusionInpaintingSett
 from baselines.system import NoSettings, System
 from baselines.typeset import Typeset, TypesetSettings
 from baselines.udifftext import UDiffText, UDiffTextSettings
+from dreamtext.configs.schema import override
 from dreamtext.errors import UserError
-from dreamtext.schema import override
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from baselines.imported import Imported
 from baselines.process import External
 from baselines.sd_inpainting import DiffusionInpainting
 from baselines.system import Request, System, ask
-from dreamtext import typesetting
+from dreamtext.data.embedded import typesetting
 from dreamtext.errors import RunError
 
 

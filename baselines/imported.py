@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from baselines.ours import OurModel
 from baselines.system import Capabilities, Weights, home, torch_device
-from dreamtext.config import SamplingConfig
+from dreamtext.configs.schema import Checked, identity, option
+from dreamtext.configs.sections import SamplingConfig
 from dreamtext.errors import RunError
-from dreamtext.schema import Checked, identity, option
 
 if TYPE_CHECKING:
-    from dreamtext.model import DreamText
+    from dreamtext.networks.model import DreamText
 
 SOURCES = {
     "released": "DreamText's README (pre_trained.ckpt)",
@@ -67,7 +67,7 @@ class Imported(OurModel):
                 f"the system '{self.name}' needs {self.weights.source}, imported with "
                 f"`dreamtext import-checkpoint` into {self.folder}, or folder=FOLDER of the model"
             )
-        from dreamtext.checkpoints import load_model
+        from dreamtext.weights.checkpoints import load_model
 
         self.device = torch_device(self.chosen.device)
         return load_model(self.folder).to(self.device)

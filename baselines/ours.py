@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from baselines.system import Answer, Capabilities, Request, System
-from dreamtext.config import Config, SamplingConfig
+from dreamtext.configs.sections import Config, SamplingConfig
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from dreamtext.data.sample import Batch
-    from dreamtext.model import DreamText
+    from dreamtext.networks.model import DreamText
 
 
 class OurModel(System):
-    """A trained model's folder, painted with `dreamtext.sampling.repaint`.
+    """A trained model's folder, painted with `dreamtext.sampling.solve.repaint`.
 
     Args:
         folder: what training wrote (`model/` of a train run).
@@ -37,7 +37,7 @@ class OurModel(System):
 
     @cached_property
     def model(self) -> "DreamText":
-        from dreamtext.checkpoints import load_model
+        from dreamtext.weights.checkpoints import load_model
 
         return load_model(self.folder).to(self.device)
 
@@ -68,7 +68,7 @@ class OurModel(System):
 
     def paint(self, batch: "Batch", seeds: Sequence[int]) -> "Tensor":
         """(B, 3, H, W) in [-1, 1] from the noise of the seeds."""
-        from dreamtext.sampling import noise_for, repaint
+        from dreamtext.sampling.solve import noise_for, repaint
 
         return repaint(self.model, batch, noise_for(self.config, seeds), self.settings)
 

@@ -24,9 +24,9 @@ import numpy as np
 from PIL import Image
 
 from baselines.system import PROMPT, Answer, Capabilities, Request, System, home
-from dreamtext import typesetting
+from dreamtext.configs.schema import Checked, option
+from dreamtext.data.embedded import typesetting
 from dreamtext.errors import RunError
-from dreamtext.schema import Checked, option
 
 RUNNERS = Path(__file__).parent / "runners"
 ENVIRONMENTS = Path(__file__).parent / "environments"

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from baselines.system import Answer, Capabilities, Request, System
-from dreamtext.schema import Checked
+from dreamtext.configs.schema import Checked
 
 
 class Truth(System):

@@ -19,8 +19,8 @@ from baselines.system import (
     home,
     torch_device,
 )
+from dreamtext.configs.schema import Checked, option
 from dreamtext.errors import RunError
-from dreamtext.schema import Checked, option
 
 SOURCE = (
     "the diffusers folder sd2-community/stable-diffusion-2-inpainting on the Hugging Face hub "

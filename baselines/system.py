@@ -18,8 +18,8 @@ import numpy as np
 
 from baselines.fitting import Fitted
 from dreamtext import charset
+from dreamtext.configs.schema import Checked, identity
 from dreamtext.errors import RunError, UserError
-from dreamtext.schema import Checked, identity
 
 if TYPE_CHECKING:
     from dreamtext.data.sample import Sample

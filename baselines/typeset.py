@@ -12,8 +12,8 @@ import numpy as np
 
 from baselines.references import InpaintSettings, inpaint
 from baselines.system import Answer, Capabilities, Request, System
-from dreamtext.schema import Checked
-from dreamtext.typesetting import best_fitting, typeset
+from dreamtext.configs.schema import Checked
+from dreamtext.data.embedded.typesetting import best_fitting, typeset
 
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 

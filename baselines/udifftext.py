@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from baselines.imported import Imported, ImportedSettings
-from dreamtext.schema import option
+from dreamtext.configs.schema import option
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from dreamtext.attention import Maps
     from dreamtext.data.sample import Batch
-    from dreamtext.model import Condition, DreamText
+    from dreamtext.networks.attention import Maps
+    from dreamtext.networks.model import Condition, DreamText
 
 STRENGTH = 20.0  # of a refinement; it fades as the root of the share of steps to go
 # At these steps a latent is refined again and again until its loss is so low.
@@ -52,7 +52,7 @@ class UDiffText(Imported):
         super().__init__("udifftext", settings)
 
     def paint(self, batch: "Batch", seeds: Sequence[int]) -> "Tensor":
-        from dreamtext.sampling import noise_for, repaint
+        from dreamtext.sampling.solve import noise_for, repaint
 
         noise = noise_for(self.config, seeds)
         if self.chosen.noises > 1:
@@ -66,7 +66,7 @@ class UDiffText(Imported):
         """(B, C, h, w): of several noises the one with the lowest loss, for each sample."""
         import torch
 
-        from dreamtext.sampling import noise_for, sample_latents
+        from dreamtext.sampling.solve import noise_for, sample_latents
 
         short, best, lowest = replace(self.settings, steps=2), first, None
         for number in range(self.chosen.noises):
@@ -133,7 +133,7 @@ def weakest_character(model: "DreamText", maps: "Maps", batch: "Batch") -> "Tens
     from torch.nn import functional
 
     from dreamtext.errors import UserError
-    from dreamtext.masks import blur
+    from dreamtext.objective.masks import blur
 
     least = model.config.masks.min_size
     padding = (batch.tokens == 0).float()

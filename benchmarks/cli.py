@@ -56,10 +56,10 @@ def train(
     """Train one model; the run's folder is printed. The same command resumes it."""
     from dataclasses import replace
 
-    from benchmarks.identities import train_run
-    from benchmarks.runs import default_root
-    from dreamtext.presets import preset as preset_of
-    from dreamtext.schema import override
+    from benchmarks.runs.folder import default_root
+    from benchmarks.study.identities import train_run
+    from dreamtext.configs.presets import preset as preset_of
+    from dreamtext.configs.schema import override
 
     config = replace(override(preset_of(preset), overrides or []), seed=seed)
     _execute(train_run(config, runs or default_root(), f"{preset} seed {seed}"), force)
@@ -77,11 +77,11 @@ def sample(
     force: Force = False,
 ) -> None:
     """Repaint a benchmark's samples with a trained model; the folder is printed."""
-    from benchmarks import runs
-    from benchmarks.identities import sample_run
-    from benchmarks.manifest import Benchmark
-    from benchmarks.stages import config_of
-    from dreamtext.schema import from_dict, override
+    from benchmarks.launch.stages import config_of
+    from benchmarks.runs import folder as runs
+    from benchmarks.runs.manifest import Benchmark
+    from benchmarks.study.identities import sample_run
+    from dreamtext.configs.schema import from_dict, override
 
     trained = runs.load(run)
     if trained.stage != "train":
@@ -126,9 +126,9 @@ def score(
     from rich.console import Console
     from rich.table import Table
 
-    from benchmarks import runs
-    from benchmarks.identities import score_run
-    from benchmarks.stages import config_of
+    from benchmarks.launch.stages import config_of
+    from benchmarks.runs import folder as runs
+    from benchmarks.study.identities import score_run
 
     sampled = runs.load(run)
     if sampled.stage != "sample":
@@ -161,7 +161,7 @@ def edit(
     seed: Annotated[int, typer.Option(help="Another seed, another try")] = 0,
 ) -> None:
     """Paint a word into a region of a photograph."""
-    from benchmarks.editing import edit_photograph
+    from benchmarks.samples.editing import edit_photograph
 
     for line in edit_photograph(image, region, word, out, model, seed):
         typer.echo(line)
@@ -175,8 +175,8 @@ def export_model(
     """Write a trained model in half precision, with its origin: small enough to ship."""
     import torch
 
-    from benchmarks import runs
-    from dreamtext.checkpoints import load_model, save_model
+    from benchmarks.runs import folder as runs
+    from dreamtext.weights.checkpoints import load_model, save_model
 
     trained = runs.load(run)
     if trained.stage != "train" or trained.state != "done":
@@ -189,14 +189,14 @@ def export_model(
 
 
 def _execute(run: "runs.Run", force: bool) -> None:  # noqa: F821 - a light import's type
-    from benchmarks import runs
+    from benchmarks.runs import folder as runs
 
     if force and run.folder.exists():
         runs.forget(run)
     if run.state == "done":
         typer.echo(f"{run.folder}: already done, nothing to do", err=True)
     else:
-        from benchmarks.stages import execute
+        from benchmarks.launch.stages import execute
         from slurm.stopping import StopFlag
 
         with StopFlag() as stop:

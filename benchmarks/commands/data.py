@@ -119,8 +119,8 @@ def manifest(
     out: Annotated[Path | None, typer.Option(help="the file to write")] = None,
 ) -> None:
     """Freeze which samples are repainted, with which words, from which noise."""
-    from benchmarks.manifest import Benchmark, draw
-    from dreamtext.schema import from_dict
+    from benchmarks.runs.manifest import Benchmark, draw
+    from dreamtext.configs.schema import from_dict
 
     values = {"task": task, "split": split, "n": n, "seed": seed}
     drawn = draw(_data(name, root, overrides), from_dict(Benchmark, values))
@@ -158,7 +158,7 @@ def write(
 
     Two thirds go to training, the rest to validation and testing.
     """
-    from dreamtext.data.embedded import EmbeddedWorld
+    from dreamtext.data.embedded.world import EmbeddedWorld
     from dreamtext.data.writers import scenes
     from dreamtext.data.writers import write as run
 
@@ -178,8 +178,8 @@ def write(
 
 def _data(name: str, root: Path | None, overrides: list[str] | None) -> Any:
     """A data configuration, from a name, a folder and `data.key=value` overrides."""
-    from dreamtext.config import Config
-    from dreamtext.schema import override
+    from dreamtext.configs.schema import override
+    from dreamtext.configs.sections import Config
 
     given = [f"data.name={name}", *([f"data.root={root}"] if root else []), *(overrides or [])]
     return override(Config(), given).data

@@ -1,7 +1,7 @@
 """`dreamtext study plan|submit|retry|cancel`: studies on a cluster.
 
-The commands only put together what `benchmarks.grid` (runs as tasks) and `slurm` (tasks on a
-cluster) can do. None of them imports torch.
+The commands only put together what `benchmarks.launch.tasks` (runs as tasks) and `slurm`
+(tasks on a cluster) can do. None of them imports torch.
 """
 
 from pathlib import Path
@@ -21,7 +21,7 @@ from benchmarks.commands.selection import (
 from benchmarks.commands.study import app, run_here
 
 if TYPE_CHECKING:
-    from benchmarks.runs import Run
+    from benchmarks.runs.folder import Run
     from slurm.config import ClusterConfig
     from slurm.submit import Sent
     from slurm.task import Task
@@ -36,7 +36,7 @@ def plan(
     probe: Annotated[bool, typer.Option("--probe", help="Measure a few steps first")] = False,
 ) -> None:
     """What of a study exists, what would run, and for how long."""
-    from benchmarks import grid
+    from benchmarks.launch import tasks as grid
 
     study, cells = selection.study, selection.cells
     if probe:
@@ -87,7 +87,7 @@ def submit(
 ) -> None:
     """Send all that is missing of a study, and its report after the last run. Once is enough:
     what is done, queued or running is not sent again."""
-    from benchmarks import grid
+    from benchmarks.launch import tasks as grid
     from slurm import snapshot
     from slurm import submit as slurm_submit
 
@@ -121,7 +121,7 @@ def retry(
     ask: ClusterSet = None,
 ) -> None:
     """Send failed runs again, and what waits for them."""
-    from benchmarks import grid
+    from benchmarks.launch import tasks as grid
     from dreamtext.errors import UserError
     from slurm.attempts import clear_failure
     from slurm.failures import out_of_memory
@@ -156,7 +156,7 @@ def cancel(
     selection: Selection,
 ) -> None:
     """Take a study's runs from the queue. What they have done stays; `submit` goes on from it."""
-    from benchmarks.grid import home
+    from benchmarks.launch.tasks import home
     from slurm import queue
     from slurm.records import jobs_of_folders, load_all
 
@@ -179,7 +179,7 @@ def _send(
     mem_gb: dict[str, float] | None = None,
 ) -> None:
     """Submit to SLURM what is missing of the runs, and the report behind it."""
-    from benchmarks import grid
+    from benchmarks.launch import tasks as grid
     from slurm.submit import submit
 
     by_name = {run.name: run for run in runs}
@@ -218,7 +218,7 @@ def _run_inline(
     selection: Selection, runs: "list[Run]", tasks: "list[Task]", out: Path | None
 ) -> None:
     """Every run at this prompt, one by one; the report of what is scored."""
-    from benchmarks import report
+    from benchmarks.report import page as report
     from dreamtext.errors import Interrupted, RunError
     from slurm.inline import run_inline
 

@@ -50,7 +50,7 @@ def sweep(
     from benchmarks.mask_lab import report
     from benchmarks.mask_lab import sweep as laboratory
     from benchmarks.mask_lab.rules import parse
-    from benchmarks.runs import default_root
+    from benchmarks.runs.folder import default_root
 
     attention, title = report.open_run(run, runs or default_root())
     _known(timestep, attention.timesteps, "timestep")
@@ -80,7 +80,7 @@ def compare(
 ) -> None:
     """Two runs' masks, or a run's and any others, side by side against ground truth."""
     from benchmarks.mask_lab import report
-    from benchmarks.runs import default_root
+    from benchmarks.runs.folder import default_root
 
     root = runs or default_root()
     attention, title = report.open_run(a, root)
@@ -103,7 +103,7 @@ def relate(
     """Does mask quality go with SeqAcc, per sample and per variant?"""
     from benchmarks.mask_lab import report
     from benchmarks.metrics.options import Options
-    from benchmarks.runs import default_root
+    from benchmarks.runs.folder import default_root
 
     options = Options(judge=judge)
     options.given()  # a judge that is not there is refused before any work

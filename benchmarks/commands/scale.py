@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from dreamtext.inventory import Found
+    from dreamtext.weights.inventory import Found
 
 Preset = Annotated[str, typer.Option(help="smoke, demo, tiny, small or paper")]
 Overrides = Annotated[
@@ -29,9 +29,9 @@ def doctor(
     what was found is recorded with every run.
     """
     from baselines.doctor import examine_all
-    from dreamtext import inventory
-    from dreamtext.presets import preset as preset_of
-    from dreamtext.schema import override
+    from dreamtext.configs.presets import preset as preset_of
+    from dreamtext.configs.schema import override
+    from dreamtext.weights import inventory
 
     config = override(preset_of(preset), overrides or [])
     absent = 0
@@ -82,9 +82,9 @@ def plan_memory(
     from rich.console import Console
     from rich.table import Table
 
-    from dreamtext import memory
-    from dreamtext.presets import preset as preset_of
-    from dreamtext.schema import override
+    from dreamtext.configs.presets import preset as preset_of
+    from dreamtext.configs.schema import override
+    from dreamtext.training import memory
 
     config = override(preset_of(preset), overrides or [])
     planned = memory.plan(config, processes)
@@ -108,8 +108,8 @@ def import_checkpoint(
     unet_head_channels: Annotated[int, typer.Option(help="Width of a head of the U-Net")] = 64,
 ) -> None:
     """Read a checkpoint in the released layout (UDiffText's too) into a folder of our own."""
-    from dreamtext.checkpoints import import_released, save_model
     from dreamtext.errors import UserError
+    from dreamtext.weights.checkpoints import import_released, save_model
 
     if out.exists():
         raise UserError(f"{out} exists already; name a folder that does not")
@@ -122,8 +122,8 @@ def export_checkpoint(
     file: Annotated[Path, typer.Argument(help="The .safetensors file to write")],
 ) -> None:
     """Write a model in the released layout."""
-    from dreamtext.checkpoints import load_model
-    from dreamtext.released import export_released
+    from dreamtext.weights.checkpoints import load_model
+    from dreamtext.weights.released import export_released
 
     export_released(load_model(model), file)
     typer.echo(file)

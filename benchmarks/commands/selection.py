@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from benchmarks.outline import Outline
+    from benchmarks.launch.outline import Outline
     from benchmarks.study import Cell, Study
     from slurm.config import ClusterConfig
 
@@ -84,8 +84,8 @@ class Selection:
     @cached_property
     def outline(self) -> "Outline":
         """The names of the selection's runs, remembered from an earlier call where that is sure."""
-        from benchmarks.grid import distinct_runs
-        from benchmarks.outline import recall
+        from benchmarks.launch.outline import recall
+        from benchmarks.launch.tasks import distinct_runs
 
         asked = {k: v for k, v in asdict(self).items() if k != "runs"}
         return recall(asked, self.root, lambda: distinct_runs(self.cells))
@@ -94,7 +94,7 @@ class Selection:
         """`out`, else `results/<study>`, with the preset and the data set behind it if they are
         not the study's own."""
         from benchmarks.study import load_study
-        from dreamtext.presets import preset
+        from dreamtext.configs.presets import preset
 
         if out:
             return out
@@ -136,7 +136,7 @@ def selecting(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def root_of(runs: Path | None) -> Path:
     """The folder of runs, absolute."""
-    from benchmarks.runs import default_root
+    from benchmarks.runs.folder import default_root
 
     return (runs or default_root()).resolve()
 

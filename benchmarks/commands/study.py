@@ -40,7 +40,7 @@ def run(
     """Do what is missing of a study on this machine, then write its report."""
     if inline:
         return run_inline(selection.name, selection.runs)
-    from benchmarks import runner
+    from benchmarks.launch import local as runner
     from dreamtext.errors import UserError
 
     if force not in (None, *runner.STAGES):
@@ -54,7 +54,7 @@ def run(
 @selecting
 def report(selection: Selection, out: Out = None) -> None:
     """Write a study's tables, figures and page from what is done so far."""
-    from benchmarks import report as reports
+    from benchmarks.report import page as reports
 
     folder = selection.results_folder(out)
     reports.write(selection.study, selection.cells, folder)
@@ -66,7 +66,8 @@ def run_here(
 ) -> None:
     """Run what is missing side by side on this machine, from `code` if given; then the report,
     also where some runs failed."""
-    from benchmarks import report, runner
+    from benchmarks.launch import local as runner
+    from benchmarks.report import page as report
     from dreamtext.errors import RunError
 
     cells, folder = selection.cells, selection.results_folder(out)
@@ -89,8 +90,8 @@ def run_here(
 
 def run_inline(name: str, runs: RunsOption) -> None:
     """One run at this prompt, from the code as it is now: for a debugger."""
-    from benchmarks import grid
-    from benchmarks.runs import load
+    from benchmarks.launch import tasks as grid
+    from benchmarks.runs.folder import load
     from dreamtext.errors import RunError
     from slurm.attempts import clear_failure
     from slurm.inline import run_inline as inline

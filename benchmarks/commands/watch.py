@@ -33,7 +33,7 @@ def status(
     all_: Annotated[bool, typer.Option("--all", help="A line for every run")] = False,
 ) -> None:
     """What every run of a study is doing."""
-    from benchmarks.grid import home
+    from benchmarks.launch.tasks import home
     from slurm.status import counts
     from slurm.status import status as status_of
 

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from benchmarks.metrics.overlap import truth_at
-from benchmarks.metrics.samples import SampleFolder
-from dreamtext.config import MaskConfig
+from benchmarks.samples.folder import SampleFolder
+from dreamtext.configs.sections import MaskConfig
 from dreamtext.errors import UserError
-from dreamtext.masks import average_attention
+from dreamtext.objective.masks import average_attention
 
 ALL_LAYERS = "all"
 

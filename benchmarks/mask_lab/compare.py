@@ -14,7 +14,7 @@ from torch import Tensor
 from benchmarks.mask_lab.attention import Attention
 from benchmarks.mask_lab.rules import iou
 from benchmarks.mask_lab.sweep import Setting, masks_of
-from benchmarks.statistics import Estimate, bootstrap, paired_bootstrap
+from benchmarks.metrics.statistics import Estimate, bootstrap, paired_bootstrap
 from dreamtext.errors import UserError
 
 
@@ -67,7 +67,7 @@ def other_masks(attention: Attention, other: Path | Attention, setting: Setting)
 def _from_folder(attention: Attention, folder: Path) -> Tensor:
     import cv2
 
-    from dreamtext.masks import ground_truth_masks
+    from dreamtext.objective.masks import ground_truth_masks
 
     truth, _ = attention.folder.characters
     height, width = truth.shape[1:]

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.mask_lab.figures import _pyplot, _save
-from benchmarks.statistics import Estimate, bootstrap, spearman, spearman_of_few, wilson
+from benchmarks.metrics.statistics import Estimate, bootstrap, spearman, spearman_of_few, wilson
 
 BINS = 5
 

@@ -20,9 +20,9 @@ from benchmarks.mask_lab.sweep import (
 )
 from benchmarks.metrics.options import Options
 from benchmarks.metrics.registry import score_samples
-from benchmarks.metrics.samples import SampleFolder
-from benchmarks.statistics import Estimate, bootstrap, paired_bootstrap
-from dreamtext.config import MaskConfig
+from benchmarks.metrics.statistics import Estimate, bootstrap, paired_bootstrap
+from benchmarks.samples.folder import SampleFolder
+from dreamtext.configs.sections import MaskConfig
 from dreamtext.errors import UserError
 
 GALLERY = 8
@@ -34,8 +34,8 @@ def open_run(run: str | Path, root: Path) -> tuple[Attention, str]:
     Raises:
         UserError: neither of the two, or a run of another stage or not finished.
     """
-    from benchmarks import runs
-    from dreamtext.schema import from_dict
+    from benchmarks.runs import folder as runs
+    from dreamtext.configs.schema import from_dict
 
     folder = Path(run) if Path(run).is_dir() else root / run
     if (folder / "spec.json").is_file():

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from benchmarks.mask_lab.attention import ALL_LAYERS, Attention
 from benchmarks.mask_lab.rules import Maps, Rule, iou
-from dreamtext.masks import blur
+from dreamtext.objective.masks import blur
 
 BLURS = ((1, 1.0), (3, 0.5), (3, 1.0), (5, 1.0), (5, 2.0))
 RULES = (

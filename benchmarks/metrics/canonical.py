@@ -12,8 +12,8 @@ from benchmarks.metrics.distances import few, same_size_batches
 from benchmarks.metrics.frechet import frechet_floor, frechet_interval, kernel_distance
 from benchmarks.metrics.options import ALEXNET, INCEPTION
 from benchmarks.metrics.registry import Measured, Metric, Session
-from benchmarks.metrics.samples import Source, Unavailable
-from benchmarks.statistics import bootstrap
+from benchmarks.metrics.statistics import bootstrap
+from benchmarks.samples.folder import Source, Unavailable
 from dreamtext.errors import UserError
 from dreamtext.files import file_hash
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from benchmarks.metrics.samples import Record
+from benchmarks.samples.folder import Record
 
 
 def axis_aligned(image: np.ndarray, record: Record) -> np.ndarray:

@@ -9,8 +9,8 @@ import numpy as np
 from benchmarks.metrics.features import efficientnet
 from benchmarks.metrics.frechet import frechet_floor, frechet_interval
 from benchmarks.metrics.registry import Measured, Metric, Session
-from benchmarks.metrics.samples import Source, Unavailable
-from benchmarks.statistics import bootstrap
+from benchmarks.metrics.statistics import bootstrap
+from benchmarks.samples.folder import Source, Unavailable
 
 ENOUGH = 2048  # samples below which a Frechet distance is mostly bias
 _BATCH = 8

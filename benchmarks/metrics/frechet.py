@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.statistics import Estimate
+from benchmarks.metrics.statistics import Estimate
 
 
 class Distance(NamedTuple):

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.metrics.judges import DEFAULT_JUDGE, judge_kind
-from dreamtext.config import Config, MaskConfig, ScoringConfig
+from benchmarks.metrics.judges.readings import DEFAULT_JUDGE, judge_kind
+from dreamtext.configs.schema import identity
+from dreamtext.configs.sections import Config, MaskConfig, ScoringConfig
 from dreamtext.data.cache import root
 from dreamtext.errors import UserError
 from dreamtext.files import file_hash
-from dreamtext.inventory import asset
-from dreamtext.schema import identity
+from dreamtext.weights.inventory import asset
 
 INCEPTION = asset("inception-2015-12-05.pt")
 ALEXNET = asset("alexnet-owt-7be5be79.pth")
@@ -83,7 +83,7 @@ def _judge(name: str) -> str:
     if kind == "packaged":
         return name
     if kind == "folder":
-        from benchmarks.metrics.paddle import folder_judge
+        from benchmarks.metrics.judges.paddle import folder_judge
 
         return folder_judge(path).key
     with path.open("rb") as file:

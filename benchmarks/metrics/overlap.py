@@ -6,11 +6,11 @@ from functools import partial
 import numpy as np
 
 from benchmarks.metrics.registry import Measured, Metric, Session
-from benchmarks.metrics.samples import SampleFolder, Unavailable
-from benchmarks.statistics import bootstrap, ratio_bootstrap
+from benchmarks.metrics.statistics import bootstrap, ratio_bootstrap
+from benchmarks.samples.folder import SampleFolder, Unavailable
 from dreamtext import charset
-from dreamtext.config import MaskConfig
-from dreamtext.schema import to_dict
+from dreamtext.configs.schema import to_dict
+from dreamtext.configs.sections import MaskConfig
 
 _BATCH = 128
 _AT = re.compile(r"(.+)@([0-9.]+)")
@@ -94,7 +94,7 @@ def truth_at(folder: SampleFolder, size: tuple[int, int]):
     """Ground truth (M, L, H, W) bool of the M samples that have it, and their words' ids (M, L)."""
     import torch
 
-    from dreamtext.masks import ground_truth_masks
+    from dreamtext.objective.masks import ground_truth_masks
 
     maps, known = folder.characters
     if not known.any():
@@ -111,7 +111,7 @@ def _overlaps(session: Session) -> dict[str, np.ndarray]:
         return session.kept["overlaps"]
     import torch
 
-    from dreamtext.masks import (
+    from dreamtext.objective.masks import (
         average_attention,
         intersection_over_union,
         latent_character_masks,
@@ -142,7 +142,7 @@ def _overlaps(session: Session) -> dict[str, np.ndarray]:
 
 def _ceiling(session: Session) -> np.ndarray:
     """(M,) IoU of perfect masks of the known samples after blur and threshold."""
-    from dreamtext.masks import average_attention, intersection_over_union, threshold
+    from dreamtext.objective.masks import average_attention, intersection_over_union, threshold
 
     config = session.options.masks
     truth, _ = truth_at(session.folder, (config.height, config.width))

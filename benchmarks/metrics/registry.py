@@ -18,10 +18,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from benchmarks.metrics.judges import DEFAULT_JUDGE, Readings, judge
+from benchmarks.metrics.judges.readings import DEFAULT_JUDGE, Readings, judge
 from benchmarks.metrics.options import Options
-from benchmarks.metrics.samples import SampleFolder, Unavailable
-from benchmarks.statistics import Estimate
+from benchmarks.metrics.statistics import Estimate
+from benchmarks.samples.folder import SampleFolder, Unavailable
 from dreamtext.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -174,7 +174,7 @@ def score_samples(
     metrics: Sequence[str] | None = None,
     options: Options | None = None,
 ) -> list[Score]:
-    """Score a folder of samples (see `benchmarks.metrics.samples` for its layout).
+    """Score a folder of samples (see `benchmarks.samples.folder` for its layout).
 
     Args:
         folder: what the sample stage wrote.

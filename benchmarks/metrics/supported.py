@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.metrics.registry import Score
-from benchmarks.statistics import bootstrap, wilson
+from benchmarks.metrics.statistics import bootstrap, wilson
 
 _COUNTED = ("SeqAcc", "SeqAcc-ci", "SeqAcc-folded")  # each sample is right or wrong
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from benchmarks.metrics.crops import CROPS
 from benchmarks.metrics.registry import Measured, Metric, Session
-from benchmarks.metrics.samples import Source, Unavailable
-from benchmarks.statistics import bootstrap, ratio_bootstrap, wilson
+from benchmarks.metrics.statistics import bootstrap, ratio_bootstrap, wilson
+from benchmarks.samples.folder import Source, Unavailable
 
 # Signs no judge can tell apart in every font.
 _AMBIGUOUS = str.maketrans("I10", "llO")

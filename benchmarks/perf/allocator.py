@@ -13,7 +13,7 @@ import statistics
 import subprocess
 import sys
 
-from benchmarks.runner import ALLOCATOR
+from benchmarks.launch.local import ALLOCATOR
 
 _STEPS = """
 import sys, tempfile, time
@@ -21,11 +21,11 @@ from pathlib import Path
 import torch
 torch.set_num_threads(1)
 from accelerate import Accelerator
-from dreamtext.batches import draw_step
+from dreamtext.training.batches import draw_step
 from dreamtext.data import open_dataset
 from dreamtext.data.sample import collate
-from dreamtext.presets import preset
-from dreamtext.training import Trainer
+from dreamtext.configs.presets import preset
+from dreamtext.training.loop import Trainer
 config, steps = preset(sys.argv[1]), int(sys.argv[2])
 with tempfile.TemporaryDirectory() as folder:
     trainer = Trainer(config, Path(folder), Accelerator(cpu=True))

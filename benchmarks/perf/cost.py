@@ -71,9 +71,9 @@ def make(name: str, height: int, width: int, settings: Sequence[str]) -> "System
     import torch
 
     from baselines.ours import OurModel
-    from dreamtext.model import DreamText
-    from dreamtext.presets import preset
-    from dreamtext.schema import override
+    from dreamtext.configs.presets import preset
+    from dreamtext.configs.schema import override
+    from dreamtext.networks.model import DreamText
 
     size = (f"data.height={height}", f"data.width={width}")
     torch.manual_seed(0)

@@ -22,21 +22,21 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from dreamtext.config import DataConfig
+from dreamtext.configs.schema import from_dict
+from dreamtext.configs.sections import DataConfig
 from dreamtext.data import crop, images
 from dreamtext.data.index import IMAGES, VERSION, WORDS, open_index
 from dreamtext.data.prepare import prepare
 from dreamtext.data.prepared import PreparedDataset
 from dreamtext.data.shards import pack
 from dreamtext.data.writers import WRITERS, scenes, write
-from dreamtext.schema import from_dict
 
 SIZES = {"512 x 512": (512, 512, 0.04), "32 x 64": (32, 64, 0.35)}
 
 
 def make_sets(folder: Path, pictures: int) -> None:
     """Every layout, prepared, in `folder/NAME`, and packed in `folder/NAME-packed`."""
-    from dreamtext.data.embedded import EmbeddedWorld
+    from dreamtext.data.embedded.world import EmbeddedWorld
 
     world = EmbeddedWorld(DataConfig(train_size=pictures * 8), "train")
     drawn = list(scenes(world, pictures, "train"))

@@ -13,15 +13,15 @@ import time
 
 import torch
 
-from dreamtext import batches, memory, optimizer
-from dreamtext.config import Config
+from dreamtext.configs.paper import released
+from dreamtext.configs.presets import preset
+from dreamtext.configs.schema import override
+from dreamtext.configs.sections import Config
 from dreamtext.data.sample import Batch
-from dreamtext.model import DreamText
-from dreamtext.paper import released
-from dreamtext.presets import preset
-from dreamtext.schema import override
-from dreamtext.step import TrainingStep
-from dreamtext.training import select_trainable
+from dreamtext.networks.model import DreamText
+from dreamtext.objective.step import TrainingStep
+from dreamtext.training import batches, memory, optimizer
+from dreamtext.training.loop import select_trainable
 
 
 def peak() -> float:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 STUDY = """
 from benchmarks.study import Study
-from benchmarks.variants import axis
+from benchmarks.study.variants import axis
 STUDY = Study(name="big", question="?", seeds=tuple(range({seeds})), reference="gamma=0",
               variants=axis("objective.gamma", [k / 100 for k in range({variants})]))
 """
@@ -81,7 +81,7 @@ def plan(folder: Path) -> None:
 
 
 def status(folder: Path) -> None:
-    from benchmarks import grid
+    from benchmarks.launch import tasks as grid
     from benchmarks.study import load_study
     from slurm import attempts, records
     from slurm.lease import Lease

@@ -44,9 +44,9 @@ def draw(path: Path, n: int, seed: int) -> Path:
     import torch
     from PIL import Image
 
-    from dreamtext.config import DataConfig
-    from dreamtext.data.embedded import render
-    from dreamtext.masks import ground_truth_masks
+    from dreamtext.configs.sections import DataConfig
+    from dreamtext.data.embedded.world import render
+    from dreamtext.objective.masks import ground_truth_masks
 
     rng = np.random.default_rng(seed)
     lines, maps = [], []
@@ -86,11 +86,11 @@ def pairs(folder: Path, cache: Path) -> list[tuple[str, Callable, Callable]]:
     from benchmarks.metrics.crops import axis_aligned
     from benchmarks.metrics.features import efficientnet
     from benchmarks.metrics.frechet import frechet_distance
-    from benchmarks.metrics.judges import judge
+    from benchmarks.metrics.judges.readings import judge
     from benchmarks.metrics.overlap import truth_at
-    from benchmarks.metrics.samples import SampleFolder
-    from dreamtext.config import MaskConfig
-    from dreamtext.masks import average_attention, latent_character_masks
+    from benchmarks.samples.folder import SampleFolder
+    from dreamtext.configs.sections import MaskConfig
+    from dreamtext.objective.masks import average_attention, latent_character_masks
 
     samples = SampleFolder(folder)
     reader = judge("PP-OCRv6-small", cache)
@@ -146,8 +146,8 @@ def laboratory(folder: Path, n: int) -> None:
     """The mask laboratory: seconds for 100 settings over 500 samples, by size of the masks."""
     from benchmarks.mask_lab.attention import Attention
     from benchmarks.mask_lab.sweep import BLURS, RULES, sweep
-    from benchmarks.metrics.samples import SampleFolder
-    from dreamtext.config import MaskConfig
+    from benchmarks.samples.folder import SampleFolder
+    from dreamtext.configs.sections import MaskConfig
 
     for height, width in (SIZE, (64, 64)):
         masks = MaskConfig(height=height, width=width, min_size=8)

@@ -19,8 +19,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from dreamtext import losses, masks
-from dreamtext.config import MaskConfig
+from dreamtext.configs.sections import MaskConfig
+from dreamtext.objective import losses, masks
 
 Loss = Callable[[dict[str, Tensor], Tensor], Tensor]
 

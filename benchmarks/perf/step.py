@@ -18,12 +18,12 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from dreamtext.batches import Draw, draw_step
+from dreamtext.configs.presets import preset
+from dreamtext.configs.schema import override
 from dreamtext.data import open_dataset
 from dreamtext.data.sample import Batch, collate
-from dreamtext.presets import preset
-from dreamtext.schema import override
-from dreamtext.training import Trainer
+from dreamtext.training.batches import Draw, draw_step
+from dreamtext.training.loop import Trainer
 
 
 def plain_loss(trainer: Trainer, batch: Batch, draw: Draw) -> Tensor:

@@ -2,7 +2,7 @@
 3 x 3, sigma 1, mean + 2 std."""
 
 from benchmarks.study import Study, Variant
-from benchmarks.variants import axis, cross
+from benchmarks.study.variants import axis, cross
 
 _BLURS = (
     Variant(name="no blur", overrides=("masks.blur_kernel=1",)),

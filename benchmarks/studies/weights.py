@@ -1,7 +1,7 @@
 """How sensitive is the result to gamma, alpha and beta? Each moved alone, by tens."""
 
 from benchmarks.study import Study, Variant
-from benchmarks.variants import axis
+from benchmarks.study.variants import axis
 
 STUDY = Study(
     name="weights",

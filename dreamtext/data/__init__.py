@@ -3,14 +3,14 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dreamtext.config import DataConfig
+    from dreamtext.configs.sections import DataConfig
     from dreamtext.data.sample import Dataset
 
 
 def open_dataset(config: "DataConfig", split: str) -> "Dataset":
     """The data set a configuration names; `split` is one of that data set's own."""
     if config.name == "embedded":
-        from dreamtext.data.embedded import EmbeddedWorld
+        from dreamtext.data.embedded.world import EmbeddedWorld
 
         return EmbeddedWorld(config, split)
     from dreamtext.data.prepared import PreparedDataset
@@ -21,7 +21,7 @@ def open_dataset(config: "DataConfig", split: str) -> "Dataset":
 def revision(config: "DataConfig", split: str) -> str:
     """A hash of a split's content, without opening its images: part of a run's identity."""
     if config.name == "embedded":
-        from dreamtext.data import embedded
+        from dreamtext.data.embedded import world as embedded
 
         return embedded.revision(config, split)
     from dreamtext.data.index import open_index

@@ -20,13 +20,13 @@ import numpy as np
 import pyarrow as pa
 from tqdm import tqdm
 
+from dreamtext.configs.schema import signature
 from dreamtext.data import crop, filter, images
 from dreamtext.data.annotation import Annotation, Folder, Format, Mark, Reason
 from dreamtext.data.formats import format_named
 from dreamtext.data.index import FOLDER, IMAGES, VERSION, WORDS
 from dreamtext.data.splits import SPLITS
 from dreamtext.errors import Interrupted, UserError
-from dreamtext.schema import signature
 
 _BATCH_ROWS = 1 << 16
 

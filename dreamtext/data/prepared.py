@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dreamtext.config import DataConfig
+from dreamtext.configs.sections import DataConfig
 from dreamtext.data import crop, images, shards
 from dreamtext.data.annotation import Files, Format
 from dreamtext.data.formats import format_named

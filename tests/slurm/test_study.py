@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import grid
-from benchmarks.runs import Run
+from benchmarks.launch import tasks as grid
+from benchmarks.runs.folder import Run
 from benchmarks.study import Study, load_study
 from slurm import attempts, queue
 from slurm.config import ClusterConfig

@@ -1,0 +1,215 @@
+"""Runs the cells of a study side by side on this machine, one process and one thread each."""
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from benchmarks.runs import folder as runs
+from benchmarks.runs.folder import Run
+from benchmarks.study import Cell
+from dreamtext.errors import Interrupted, RunError
+from slurm.stopping import StopFlag
+
+STAGES = ("train", "sample", "score")
+
+
+def chains(cells: Iterable[Cell]) -> list[list[Run]]:
+    """Every run once, in chains that follow one trained model (or one other system)."""
+    by_head: dict[str, dict[str, Run]] = {}
+    for cell in cells:
+        chain = by_head.setdefault(cell.runs[0].name, {})
+        for run in cell.runs:
+            chain[run.name] = run
+    return [list(chain.values()) for chain in by_head.values()]
+
+
+def missing(cells: Iterable[Cell]) -> list[list[Run]]:
+    """The chains with their runs that are not done; empty when nothing is left to do."""
+    left = [[run for run in chain if run.state != "done"] for chain in chains(cells)]
+    return [chain for chain in left if chain]
+
+
+def force(cells: Iterable[Cell], stage: str) -> None:
+    """Forget a stage of every cell and, as they read it, the stages after it."""
+    for chain in chains(cells):
+        for run in chain:
+            if STAGES.index(run.stage) >= STAGES.index(stage) and run.folder.exists():
+                runs.forget(run)
+
+
+def run_cells(
+    cells: Iterable[Cell], *, workers: int = 1, threads: int = 1, code: Path | None = None
+) -> int:
+    """Do what is missing; returns how many stages that was.
+
+    Args:
+        code: the folder that the runs' code is imported from [default: this code].
+
+    Raises:
+        RunError: some stages failed; all others were done all the same.
+        Interrupted: Ctrl-C or TERM; what was under way is saved and can be resumed.
+    """
+    left = missing(cells)
+    if not left:
+        return 0
+    waiting: queue.SimpleQueue[list[Run]] = queue.SimpleQueue()
+    for chain in left:
+        for run in chain:
+            run.prepare()
+        waiting.put(chain)
+    pool = _Pool(waiting, threads, code)
+    began = time.monotonic()
+    crew = [threading.Thread(target=pool.work, daemon=True) for _ in range(workers)]
+    with StopFlag() as stop:
+        for thread in crew:
+            thread.start()
+        _watch(left, crew, began, stop)
+        if stop():
+            pool.stop()
+            for thread in crew:
+                thread.join()
+            raise Interrupted("stopped as asked; run the same command to go on from here")
+    stages = [run for chain in left for run in chain]
+    failed = [run for run in stages if run.state != "done"]
+    if failed:
+        raise RunError(
+            f"{len(failed)} of {len(stages)} stages did not finish:\n"
+            + "\n".join(f"  {run.title} ({run.name}): {_reason(run)}" for run in failed)
+        )
+    return len(stages)
+
+
+# For glibc's allocator: huge pages, and memory kept instead of given back and asked for again at
+# every step (`benchmarks/perf/allocator.py` measures it). Nothing else reads it.
+ALLOCATOR = {
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=1073741824:"
+    "glibc.malloc.trim_threshold=8589934592:glibc.malloc.top_pad=268435456"
+}
+
+
+class _Pool:
+    """Workers that take one chain after another, each in a process of its own."""
+
+    def __init__(
+        self, waiting: "queue.SimpleQueue[list[Run]]", threads: int, code: Path | None
+    ) -> None:
+        self.waiting, self.code = waiting, code
+        # One thread a process: two runs side by side beat one run on two cores.
+        limits = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+        self.environment = ALLOCATOR | os.environ | dict.fromkeys(limits, str(threads))
+        if code:
+            self.environment["PYTHONPATH"] = str(code)
+        self.lock = threading.Lock()
+        self.running: set[subprocess.Popen] = set()
+        self.stopping = False
+
+    def work(self) -> None:
+        while process := self._next():
+            process.wait()
+            with self.lock:
+                self.running.discard(process)
+
+    def _next(self) -> subprocess.Popen | None:
+        with self.lock:
+            if self.stopping or self.waiting.empty():
+                return None
+            chain = self.waiting.get()
+            folders = [str(run.folder.resolve()) for run in chain]
+            with open(chain[0].folder / "output.log", "ab") as output:
+                process = subprocess.Popen(
+                    [sys.executable, "-m", "benchmarks.launch.stages", *folders],
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    cwd=self.code,
+                    env=self.environment,
+                    start_new_session=True,  # the keyboard's INT comes to us; we hand on TERM
+                )
+            self.running.add(process)
+            return process
+
+    def stop(self) -> None:
+        with self.lock:
+            self.stopping = True
+            for process in self.running:
+                process.terminate()
+
+
+def _watch(
+    left: list[list[Run]], crew: list[threading.Thread], began: float, stop: Callable[[], bool]
+) -> None:
+    """Show the progress of all runs until the crew is done, or is to stop."""
+    from tqdm import tqdm
+
+    stages = [run for chain in left for run in chain]
+    at_start = _work_done(stages)
+    with tqdm(total=len(stages), unit=" stages", desc="study", smoothing=0.1) as bar:
+        bar.bar_format = "{desc}: {percentage:3.0f}% |{bar}| {n:.2f}/{total} stages {postfix}"
+        shown = 0.0
+        while any(thread.is_alive() for thread in crew) and not stop():
+            time.sleep(0.2)
+            if time.monotonic() - shown < (0.5 if sys.stderr.isatty() else 5):
+                continue
+            shown = time.monotonic()
+            done = sum(map(_progress, stages))
+            bar.n = round(done, 2)
+            # A run's share of the work says more than its count: training dwarfs the rest.
+            bar.set_postfix_str(_remaining(stages, began, at_start) + _doing(stages))
+        bar.n = sum(map(_progress, stages))
+        bar.set_postfix_str("")
+
+
+_WEIGHT = {"train": 1.0, "sample": 0.08, "score": 0.08}  # rough shares of the tiny preset's time
+
+
+def _work_done(stages: list[Run]) -> float:
+    return sum(_WEIGHT[run.stage] * _progress(run) for run in stages)
+
+
+def _remaining(stages: list[Run], began: float, at_start: float) -> str:
+    total = sum(_WEIGHT[run.stage] for run in stages) - at_start
+    done = _work_done(stages) - at_start
+    elapsed = time.monotonic() - began
+    if done < 0.01 * total or elapsed < 20:
+        return ""
+    left = elapsed * (total - done) / done
+    return f"[{elapsed / 60:.0f} min, about {left / 60:.0f} min left] "
+
+
+def _doing(stages: list[Run]) -> str:
+    active = [r for r in stages if r.state == "started" and 0 < _progress(r) < 1]
+    return "; ".join(f"{r.title}: {r.stage} {_progress(r):.0%}" for r in active[:4])
+
+
+def _progress(run: Run) -> float:
+    """How far a stage is, 0 to 1."""
+    if run.state == "done":
+        return 1.0
+    if run.stage == "train":
+        try:
+            with open(run.folder / "log.jsonl", "rb") as log:
+                log.seek(max(0, log.seek(0, os.SEEK_END) - 2000))
+                lines = log.read().decode().splitlines()
+            return json.loads(lines[-1])["step"] / run.settings["config"]["training"]["steps"]
+        except (OSError, ValueError, KeyError, IndexError):
+            return 0.0
+    if run.stage == "sample":
+        parts = len(list((run.folder / "parts").glob("?????.npz")))
+        return min(0.99, parts * 32 / run.settings["benchmark"]["n"])
+    return 0.0
+
+
+def _reason(run: Run) -> str:
+    try:
+        failure = json.loads((run.folder / "FAILED.json").read_text())
+        return f"{failure['error']}: {failure['message']}"
+    except (OSError, ValueError, KeyError):
+        if any(runs.state(run.root / name) != "done" for name in run.parents.values()):
+            return "a stage before it did not finish"
+        return f"ended without a word; see {run.folder / 'output.log'}"

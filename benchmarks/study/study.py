@@ -1,0 +1,224 @@
+"""A study: variants x seeds x benchmarks, written like the table it makes."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from benchmarks.runs.folder import Run
+from benchmarks.runs.manifest import Benchmark
+from benchmarks.study.identities import sample_run, score_run, system_run, train_run
+from dreamtext.configs.presets import preset
+from dreamtext.configs.schema import override
+from dreamtext.configs.sections import Config
+from dreamtext.errors import UserError
+
+RECONSTRUCTION = Benchmark(task="reconstruction")
+EDITING = Benchmark(task="editing")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """A row of the table: our model with overrides of the preset, or another system by name with
+    overrides of that system's settings (`baselines.catalogue`)."""
+
+    name: str
+    overrides: tuple[str, ...] = ()
+    system: str = "dreamtext"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One variant with one seed on one benchmark: its three runs (a system that is not ours has
+    no training)."""
+
+    variant: Variant
+    seed: int
+    benchmark: Benchmark
+    train: Run | None
+    sample: Run
+    score: Run
+
+    @property
+    def runs(self) -> list[Run]:
+        return [run for run in (self.train, self.sample, self.score) if run]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """What is compared, and how often.
+
+    Attributes:
+        question: what the table answers, printed above it.
+        preset: name of the configuration all variants start from.
+        reference: the variant the others are compared with.
+        metrics: the metrics of its table, in order; all default ones are scored.
+    """
+
+    name: str
+    question: str
+    variants: tuple[Variant, ...]
+    reference: str
+    preset: str = "tiny"
+    overrides: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = (0, 1, 2)
+    benchmarks: tuple[Benchmark, ...] = (RECONSTRUCTION, EDITING)
+    metrics: tuple[str, ...] = (
+        "SeqAcc/raw",
+        "SeqAcc-ci/raw",
+        "NED/raw",
+        "mIoU",
+        "FID/raw",  # where its weights are given, as LPIPS
+        "FD-EffNetLite0/raw",
+        "LPIPS/raw",
+        "effdist/raw",
+    )
+
+    def __post_init__(self) -> None:
+        names = [v.name for v in self.variants]
+        twice = sorted({n for n in names if names.count(n) > 1})
+        if twice:
+            raise UserError(f"study '{self.name}' has two variants named {', '.join(twice)}")
+        if self.reference not in names:
+            raise UserError(
+                f"study '{self.name}' compares with '{self.reference}', which is none of its "
+                f"variants: {', '.join(names)}"
+            )
+
+    def config(self, variant: Variant, seed: int) -> Config:
+        """The resolved configuration of a variant."""
+        overrides = variant.overrides if variant.system == "dreamtext" else ()
+        return replace(override(self._base(), overrides), seed=seed)
+
+    @property
+    def data(self) -> str:
+        """The name of the data set its variants start from."""
+        return self._base().data.name
+
+    def _base(self) -> Config:
+        return override(preset(self.preset), self.overrides)
+
+    def narrowed(
+        self,
+        *,
+        preset: str | None = None,
+        seeds: Iterable[int] | None = None,
+        n: int | None = None,
+        overrides: Iterable[str] = (),
+        where: Mapping[str, Any] | None = None,
+    ) -> "Study":
+        """The same study at another size; `where` keeps cells whose variant, seed or task match."""
+        where = dict(where or {})
+        variants, benchmarks = self.variants, self.benchmarks
+        seeds = tuple(self.seeds if seeds is None else seeds)
+        if unknown := set(where) - {"variant", "seed", "task"}:
+            raise UserError(f"--where knows variant, seed and task, not {', '.join(unknown)}")
+        if "variant" in where:
+            variants = tuple(v for v in variants if v.name in where["variant"].split("|"))
+        if "seed" in where:
+            seeds = tuple(s for s in seeds if str(s) in str(where["seed"]).split("|"))
+        if "task" in where:
+            benchmarks = tuple(b for b in benchmarks if b.task in where["task"].split("|"))
+        if not (variants and seeds and benchmarks):
+            raise UserError(f"no cell of study '{self.name}' matches {where}")
+        if n is not None:
+            benchmarks = tuple(replace(b, n=n) for b in benchmarks)
+        reference = self.reference
+        if reference not in {v.name for v in variants}:
+            reference = variants[0].name
+        return replace(
+            self,
+            preset=preset or self.preset,
+            overrides=(*self.overrides, *overrides),
+            variants=variants,
+            seeds=seeds,
+            benchmarks=benchmarks,
+            reference=reference,
+        )
+
+    def cells(self, root: Path) -> list[Cell]:
+        """Every cell, row by row. Reads no data and imports no torch."""
+        cells = []
+        base = self._base()
+        for variant in self.variants:
+            ours = variant.system == "dreamtext"  # others' overrides are of their own settings
+            config = override(base, variant.overrides) if ours else base
+            for seed in self.seeds:
+                cells += self._row(variant, replace(config, seed=seed), root)
+        return cells
+
+    def cell(self, variant: Variant, seed: int, benchmark: Benchmark, root: Path) -> Cell:
+        """The three runs of a cell, each with the identity that decides its result."""
+        one = replace(self, benchmarks=(benchmark,))
+        return one._row(variant, self.config(variant, seed), root)[0]
+
+    def _row(self, variant: Variant, config: Config, root: Path) -> list[Cell]:
+        """One variant with one seed on every benchmark."""
+        seed = config.seed
+        title = f"{self.name} {variant.name} seed {seed}"
+        train = train_run(config, root, title) if variant.system == "dreamtext" else None
+        cells = []
+        for benchmark in self.benchmarks:
+            if train:
+                sample = sample_run(config, benchmark, train, title)
+            else:
+                sample = system_run(
+                    config, benchmark, variant.system, variant.overrides, seed, root, title
+                )
+            cells.append(
+                Cell(
+                    variant=variant,
+                    seed=seed,
+                    benchmark=benchmark,
+                    train=train,
+                    sample=sample,
+                    score=score_run(config, sample),
+                )
+            )
+        return cells
+
+
+def study_names() -> list[str]:
+    """The studies that come along."""
+    from benchmarks import studies
+
+    folder = Path(studies.__path__[0])
+    return sorted(p.stem for p in folder.glob("*.py") if not p.stem.startswith("_"))
+
+
+def load_study(name: str) -> Study:
+    """A study by its name, or from a Python file that defines `STUDY`.
+
+    Raises:
+        UserError: there is none, or its file is in error.
+    """
+    import importlib
+    import importlib.util
+
+    if name.endswith(".py"):
+        path = Path(name)
+        if not path.is_file():
+            raise UserError(f"there is no study file {path}")
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        try:
+            spec.loader.exec_module(module)
+        except UserError:
+            raise
+        except Exception as error:
+            raise UserError(f"the study file {path} is in error: {error!r}") from error
+    elif name in study_names():
+        module = importlib.import_module(f"benchmarks.studies.{name}")
+    else:
+        near = difflib.get_close_matches(name, study_names(), n=1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        raise UserError(
+            f"there is no study '{name}'{hint} Known: {', '.join(study_names())}; "
+            "or give a Python file"
+        )
+    if not isinstance(getattr(module, "STUDY", None), Study):
+        raise UserError(f"the study file {name} defines no STUDY of type benchmarks.study.Study")
+    return module.STUDY

@@ -1,0 +1,290 @@
+"""Configuration: frozen dataclasses, validated on construction, and the presets."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from dreamtext.configs.schema import Checked, option
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig(Checked):
+    """Which samples a run learns from, and their size in pixels."""
+
+    name: Literal["embedded", "synthtext", "laion_ocr", "icdar13", "textseg"] = "embedded"
+    root: str = option("", identity=False)
+    height: int = 32
+    width: int = 64
+    max_length: int = 12
+    # Data sets with files only: zoom in until the word takes this share of the picture.
+    word_area: float = option(0.04, neutral=0.04)
+    # The embedded world only:
+    alphabet: Literal["upper", "alphanumeric", "printable"] = "upper"
+    min_word_length: int = 3
+    max_word_length: int = 4
+    fonts: int = 12  # 0: every training font
+    train_size: int = 40_000
+    seed: int = 0
+
+    def check(self) -> None:
+        self.require(self.height > 0 and self.width > 0, "height and width must be positive")
+        self.require(
+            1 <= self.min_word_length <= self.max_word_length <= self.max_length,
+            f"word lengths must satisfy 1 <= min_word_length ({self.min_word_length}) <= "
+            f"max_word_length ({self.max_word_length}) <= max_length ({self.max_length})",
+        )
+        self.require(0 < self.word_area <= 1, "word_area is a share of the picture, 0 to 1")
+        self.require(self.train_size > 0, "train_size must be positive")
+        self.require(self.fonts >= 0, "fonts must be 0 (all) or a number of fonts")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextEncoderConfig(Checked):
+    """The character encoder psi (METHOD: 12 post-norm layers of width 2048, no padding mask)."""
+
+    width: int = 96
+    layers: int = 2
+    heads: int = 4
+    feedforward: int = 192
+    dropout: float = 0.0
+    null_token: bool = True  # a learned token that background pixels may attend to
+    mask_padding: bool = True
+    trainable_layers: int = -1  # -1: all; n: only the last n layers (the released code: 2)
+    pretrain_steps: int = option(0, neutral=0)  # contrastive, before training (UDiffText)
+    weights: str = option("", identity=False)  # a local file in the released layout, with heads
+    # Of the heads that only training has (the released code trains the visual one alone):
+    trainable_heads: Literal["all", "visual"] = option("all", neutral="all")
+
+    def check(self) -> None:
+        self.require(self.width % self.heads == 0, "width must be a multiple of heads")
+
+
+@dataclass(frozen=True, kw_only=True)
+class GlyphEncoderConfig(Checked):
+    """The image encoder xi of the grey word crop: a small convolutional reader, or ViTSTR."""
+
+    kind: Literal["conv", "vitstr"] = "conv"
+    height: int = 16
+    width: int = 48
+    features: int = 128
+    pretrain_steps: int = 300  # conv only: steps of reading practice before it is frozen
+    weights: str = option("", identity=False)  # vitstr only: a local file
+
+
+@dataclass(frozen=True, kw_only=True)
+class AutoencoderConfig(Checked):
+    """Pixels <-> latents: a fixed block DCT, or Stable Diffusion's KL autoencoder."""
+
+    kind: Literal["block_dct", "kl"] = "block_dct"
+    channels: int = 16
+    downscale: int = 4
+    scaling_factor: float = 1.15  # brings the embedded world's latents to a std of 1
+    weights: str = option("", identity=False)  # kl only: a local folder or original file
+    # The KL autoencoder's sizes, Stable Diffusion's by default:
+    widths: tuple[int, ...] = option((128, 256, 512, 512), neutral=(128, 256, 512, 512))
+    layers_per_block: int = option(2, neutral=2)
+    stem: int = option(0, neutral=0)  # width of the encoder's first convolution; 0: widths[0]
+    attention: tuple[bool, ...] = option((), neutral=())  # per level; (): in the middle only
+
+
+@dataclass(frozen=True, kw_only=True)
+class UNetConfig(Checked):
+    """The denoising U-Net, in the terms of diffusers' `UNet2DConditionModel`."""
+
+    widths: tuple[int, ...] = (96, 64)
+    layers_per_block: int = 1
+    heads: tuple[int, ...] = (4, 4)
+    attention: tuple[bool, ...] = (True, True)
+    norm_groups: int = 8
+    linear_projection: bool = True
+    coordinates: bool = True  # four extra input channels: position relative to the region
+    # With them their sines and cosines, doubling in frequency (Tancik et al. 2020): where within
+    # a character a cell lies is a fast function of where it lies within the word.
+    coordinate_octaves: int = option(4, neutral=0)
+    trainable: Literal["all", "text_attention"] = "all"  # text_attention: the released code
+    weights: str = option("", identity=False)  # a local diffusers folder or original file
+    # zero_output: the text cross-attention starts as if it were not there, as in the released code
+    text_attention: Literal["default", "zero_output"] = option("default", neutral="default")
+    depths: tuple[int, ...] = option((), neutral=())  # transformer blocks per level; (): one
+    middle_depth: int = option(0, neutral=0)  # 0: as at the last level
+
+    def check(self) -> None:
+        same = len(self.widths) == len(self.heads) == len(self.attention)
+        self.require(same, "widths, heads and attention must have one entry per level")
+        self.require(
+            len(self.depths) in (0, len(self.widths)), "depths must have one entry per level"
+        )
+        self.require(self.coordinate_octaves >= 0, "coordinate_octaves must be 0 (none) or more")
+
+    @property
+    def coordinate_channels(self) -> int:
+        """How many input channels tell a cell its position."""
+        return 4 + 4 * self.coordinate_octaves if self.coordinates else 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentationConfig(Checked):
+    """A character segmentation as a further condition of the U-Net, and its judge (TextDiffuser).
+
+    In training it is the real one, in sampling the word typeset in the region.
+    """
+
+    channels: int = 0  # 0: no such condition (TextDiffuser: 8)
+    pretrain_steps: int = 300  # of the latent segmenter behind objective.character_weight
+
+    def check(self) -> None:
+        self.require(self.channels >= 0, "channels must be 0 (no segmentation) or positive")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiffusionConfig(Checked):
+    """The noise schedule. `shift` s moves timesteps towards noise: t' = s t / (1 + (s - 1) t)."""
+
+    schedule: Literal["cosine", "scaled_linear"] = "cosine"
+    prediction: Literal["sample", "epsilon", "v_prediction"] = "sample"
+    zero_terminal_snr: bool = True
+    shift: float = 5.0
+    timesteps: int = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskConfig(Checked):
+    """Attention maps -> latent character masks (METHOD: 3 x 3, sigma 1, mean + 2 std)."""
+
+    blur_kernel: int = 3
+    blur_sigma: float = 1.0
+    threshold_std: float = 2.0
+    height: int = 8
+    width: int = 16
+    min_size: int = 4  # layers whose smaller side is below this are left out
+    resize: Literal["bilinear", "nearest"] = "bilinear"  # nearest: the released code
+    border: Literal["symmetric", "zero"] = "symmetric"  # of the blur; zero: the released code
+
+    def check(self) -> None:
+        self.require(self.blur_kernel % 2 == 1, "blur_kernel must be odd (1: no blur)")
+        self.require(self.blur_sigma > 0, "blur_sigma must be positive")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SupervisionConfig(Checked):
+    """Ground-truth character masks on the soft attention: never, for a warm-up, or throughout."""
+
+    mode: Literal["none", "balanced", "full"] = "balanced"
+    warmup: float = 0.25  # balanced: the fraction of all steps that are supervised
+    form: Literal["tokens", "pixels", "max", "released"] = "tokens"  # max: UDiffText's
+    weight: float = 2.0
+    background_weight: float = 0.5
+
+    def check(self) -> None:
+        self.require(0 <= self.warmup <= 1, "warmup is a fraction of all steps, 0 to 1")
+
+    def steps(self, total: int) -> int:
+        """How many of a run's `total` steps are supervised."""
+        if self.mode == "none":
+            return 0
+        return total if self.mode == "full" else round(self.warmup * total)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectiveConfig(Checked):
+    """L = L_mask + alpha L_attn + beta (L_align + L_id), each form as in the paper or the code."""
+
+    mask_form: Literal["union", "separate"] = "union"
+    attention_form: Literal["l2", "max"] = "l2"
+    alignment_form: Literal["cosine", "infonce"] = "cosine"
+    gamma: float = 1.0
+    alpha: float = 0.01
+    beta: float = 0.001
+    identity_weight: float = 1.0  # of L_id beside L_align (released: 0.1)
+    position_weight: float = 0.0  # of the released code's position loss (0.1 there)
+    outside_weight: float = 0.1  # of the denoising error outside the region (paper: 1)
+    recogniser_weight: float = option(0.0, neutral=0.0)  # UDiffText: 0.001
+    character_weight: float = option(0.0, neutral=0.0)  # TextDiffuser's character-aware loss: 0.01
+    # token: the heads see each token with zero mean and unit variance, as in the released code
+    head_norm: Literal["none", "token"] = option("none", neutral="none")
+    # all: identity and position are asked of padding too, as in the released code
+    classified: Literal["letters", "all"] = option("letters", neutral="letters")
+    supervision: SupervisionConfig = SupervisionConfig()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig(Checked):
+    """The optimiser and the loop."""
+
+    steps: int = 1200
+    batch_size: int = 32
+    optimizer: Literal["muon", "adamw"] = "muon"
+    lr: float = 2e-3  # AdamW's
+    muon_lr: float = 0.02
+    weight_decay: float = 0.0
+    lr_warmup: int = 100
+    lr_schedule: Literal["cosine", "constant", "epoch_decay"] = "cosine"
+    lr_epoch_decay: float = 0.95  # epoch_decay only, as the released code
+    clip_norm: float = 5.0
+    ema: float = 0.998  # 0: none
+    text_dropout: float = 0.1
+    dropped_in_attention: bool = True  # released: samples with dropped text stay in L_attn
+    accumulate: int = 1
+    mixed_precision: Literal["no", "bf16", "fp16"] = "no"
+    gradient_checkpointing: bool = option(False, identity=False)  # of the U-Net
+    compile: bool = option(False, identity=False)  # the U-Net by torch.compile
+    latents: str = option("", identity=False)  # a folder where the autoencoder's latents are kept
+    data_workers: int = option(0, identity=False)
+    checkpoint_every: int = option(200, identity=False)
+    validate_every: int = option(300, identity=False)
+    log_every: int = option(10, identity=False)
+
+    def check(self) -> None:
+        self.require(self.steps > 0, "steps must be positive")
+        self.require(self.batch_size > 0, "batch_size must be positive")
+        self.require(self.accumulate > 0, "accumulate must be positive")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplingConfig(Checked):
+    """How a trained model repaints."""
+
+    solver: Literal["ddim", "euler"] = "ddim"
+    steps: int = 6
+    guidance: float = 2.5
+    ema: bool = True
+    attention_timesteps: tuple[float, ...] = (0.3, 0.6, 0.9)  # noise levels, fractions of t'
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoringConfig(Checked):
+    """Who reads the painted words, and the local weight files of FID, KID and LPIPS.
+
+    A score's signature holds the hashes of the files, not where they lie.
+    """
+
+    judge: str = "PP-OCRv6-small"  # PP-OCRv4, a folder in PaddleOCR's layout, a PARSeq checkpoint
+    inception: str = ""  # inception-2015-12-05.pt: FID and KID are scored
+    alexnet: str = ""  # alexnet-owt-7be5be79.pth: LPIPS is scored
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig(Checked):
+    """U-Net, autoencoder and the two encoders."""
+
+    text: TextEncoderConfig = TextEncoderConfig()
+    glyph: GlyphEncoderConfig = GlyphEncoderConfig()
+    autoencoder: AutoencoderConfig = AutoencoderConfig()
+    unet: UNetConfig = UNetConfig()
+    segmentation: SegmentationConfig = option(  # noqa: RUF009 (frozen, as the ones above)
+        SegmentationConfig(), neutral=SegmentationConfig()
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(Checked):
+    """Everything a run of our own model is made of."""
+
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    diffusion: DiffusionConfig = DiffusionConfig()
+    masks: MaskConfig = MaskConfig()
+    objective: ObjectiveConfig = ObjectiveConfig()
+    training: TrainingConfig = TrainingConfig()
+    sampling: SamplingConfig = SamplingConfig()
+    scoring: ScoringConfig = option(ScoringConfig(), identity=False)  # noqa: RUF009
+    seed: int = 0

@@ -1,0 +1,102 @@
+"""The image encoder xi of the grey word crop: frozen while DreamText trains (METHOD)."""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from dreamtext import charset
+from dreamtext.configs.sections import GlyphEncoderConfig
+
+if TYPE_CHECKING:
+    from dreamtext.data.sample import Dataset
+
+
+class ConvGlyphEncoder(nn.Module):
+    """A small reader for the scale model: (B, 1, h, w) -> (B, T, F), T = w / 4 columns."""
+
+    def __init__(self, config: GlyphEncoderConfig, max_length: int = 12) -> None:
+        super().__init__()
+        wide, narrow = config.features, config.features // 2
+        self.features = config.features
+        self.tokens = config.width // 4
+        self.body = nn.Sequential(
+            nn.Conv2d(1, 32, 3, stride=2, padding=1),
+            nn.GELU(),
+            nn.Conv2d(32, narrow, 3, stride=2, padding=1),
+            nn.GELU(),
+            nn.Conv2d(narrow, wide, 3, stride=(2, 1), padding=1),
+            nn.GELU(),
+            nn.Conv2d(wide, wide, (config.height // 8, 3), padding=(0, 1)),
+        )
+        self.reader = nn.Sequential(
+            nn.GELU(),
+            nn.Flatten(),
+            nn.Linear(self.tokens * wide, max_length * 64),
+            nn.GELU(),
+            nn.Unflatten(1, (max_length, 64)),
+            nn.Linear(64, charset.CLASSES),
+        )
+
+    def forward(self, crop: Tensor) -> Tensor:
+        return self.body(crop).squeeze(2).transpose(1, 2)
+
+    def read(self, crop: Tensor) -> Tensor:
+        """(B, max_length, 95) logits of the character at each position: its practice task."""
+        return self.reader(self(crop).transpose(1, 2))
+
+
+class ViTSTR(nn.Module):
+    """ViTSTR base (ViT-B/16, one grey channel, 224 x 224): (B, 1, h, w) -> (B, 197, 768)."""
+
+    tokens, features = 197, 768
+
+    def __init__(self, config: GlyphEncoderConfig) -> None:
+        super().__init__()
+        import timm
+
+        self.vit = timm.create_model("vit_base_patch16_224", pretrained=False, in_chans=1)
+        self.vit.reset_classifier(charset.CLASSES + 1)
+
+    def forward(self, crop: Tensor) -> Tensor:
+        if crop.shape[-2:] != (224, 224):
+            crop = functional.interpolate(crop, (224, 224), mode="bicubic", antialias=True)
+        return self.vit.forward_features(crop)
+
+
+def build(config: GlyphEncoderConfig, max_length: int = 12) -> ConvGlyphEncoder | ViTSTR:
+    """The encoder a configuration names, not yet trained."""
+    if config.kind == "vitstr":
+        return ViTSTR(config)
+    return ConvGlyphEncoder(config, max_length)
+
+
+def practise_reading(
+    encoder: ConvGlyphEncoder, dataset: "Dataset", config: GlyphEncoderConfig, seed: int
+) -> float:
+    """Teach the small reader to read crops of the training set; returns its last accuracy.
+
+    The paper takes a recogniser trained elsewhere; the scale model has none, so its own practises
+    here and is frozen from then on.
+    """
+    from dreamtext.data.sample import collate
+
+    torch.manual_seed(seed)
+    encoder.requires_grad_(True).train()
+    optimizer = torch.optim.AdamW(encoder.parameters(), lr=2e-3)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, config.pretrain_steps)
+    accuracy = 0.0
+    for _ in range(config.pretrain_steps):
+        chosen = torch.randint(len(dataset), (64,)).tolist()
+        batch = collate([dataset[i] for i in chosen], crop_size=(config.height, config.width))
+        logits = encoder.read(batch.crop)
+        loss = functional.cross_entropy(logits.flatten(0, 1), batch.tokens.flatten())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        letters = batch.tokens != charset.PADDING
+        accuracy = (logits.argmax(-1) == batch.tokens)[letters].float().mean().item()
+    encoder.requires_grad_(False).eval()
+    return accuracy

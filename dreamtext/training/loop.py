@@ -1,0 +1,266 @@
+"""The training loop: accelerate, exact resume, validation on the way."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from accelerate import Accelerator, PartialState
+from accelerate.utils import DistributedDataParallelKwargs
+from diffusers.models.attention import FeedForward
+from diffusers.models.resnet import ResnetBlock2D
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from dreamtext.configs.sections import Config
+from dreamtext.data.sample import Batch, Dataset, collate
+from dreamtext.errors import Interrupted, RunError, UserError
+from dreamtext.networks.attention import text_attention
+from dreamtext.networks.latent_cache import LatentCache
+from dreamtext.networks.model import DreamText
+from dreamtext.objective.step import TrainingStep
+from dreamtext.training import optimizer, validation
+from dreamtext.training import pretraining as practice
+from dreamtext.training.average import Average
+from dreamtext.training.batches import StepOrder, draw_step, step_seed
+from dreamtext.weights import checkpoints, pretrained
+
+
+def select_trainable(model: DreamText) -> None:
+    """Mark what is trained, as `unet.trainable` and `text.trainable_layers` say."""
+    config = model.config.model
+    if config.unet.trainable == "text_attention":
+        model.unet.requires_grad_(False)
+        for name in text_attention(model.unet):
+            block = model.unet.get_submodule(name.removesuffix(".attn2"))
+            block.attn2.requires_grad_(True)
+            block.norm2.requires_grad_(True)
+    if config.text.trainable_layers >= 0:
+        model.text_encoder.requires_grad_(False)
+        kept = config.text.trainable_layers
+        for layer in list(model.text_encoder.encoder.layers)[config.text.layers - kept :]:
+            layer.requires_grad_(True)
+    if config.text.trainable_heads == "visual":
+        model.heads.requires_grad_(False)
+        model.heads.visual.requires_grad_(True)
+        model.heads.visual_mix.requires_grad_(True)
+
+
+def compile_blocks(unet: nn.Module) -> None:
+    """Compile the U-Net's residual blocks and feed-forwards; attention stays as it is recorded."""
+    for module in unet.modules():
+        if isinstance(module, ResnetBlock2D | FeedForward):
+            module.compile()
+
+
+class Trainer:
+    """A run's model, average and optimisers, and where in its folder they are kept."""
+
+    def __init__(self, config: Config, folder: Path, accelerator: Accelerator) -> None:
+        torch.manual_seed(config.seed)
+        self.config, self.folder, self.accelerator = config, folder, accelerator
+        self.model = DreamText(config)
+        pretrained.load(self.model)
+        select_trainable(self.model)
+        self.model.to(accelerator.device)
+        if config.training.latents:
+            folder = Path(config.training.latents)
+            self.model.latent_cache = LatentCache(folder, self.model.autoencoder)
+        if config.training.gradient_checkpointing:
+            self.model.unet.enable_gradient_checkpointing()
+        if config.training.compile:
+            compile_blocks(self.model.unet)
+        self.average = Average(self.model, config.training.ema)
+        optimizers = optimizer.build(self.model, config.training)
+        self.base_rates = [o.param_groups[0]["lr"] for o in optimizers]
+        self.step, *self.optimizers = accelerator.prepare(TrainingStep(self.model), *optimizers)
+
+    def resume(self) -> int:
+        """Load the newest checkpoint, if there is one; the number of steps already done."""
+        found = checkpoints.load_checkpoint(self.folder / "checkpoints")
+        if found is None:
+            return 0
+        done, tensors, states = found
+        self.model.load_state_dict(tensors["model"])
+        with torch.no_grad():
+            for name, value in self.average.shadow.items():
+                value.copy_(tensors["average"][name])
+        if self.accelerator.scaler is not None:
+            self.accelerator.scaler.load_state_dict(states.pop())
+        for target, state in zip(self.optimizers, states, strict=True):
+            target.load_state_dict(state)
+        return done
+
+    def save(self, done: int) -> None:
+        checkpoints.save_checkpoint(
+            self.folder / "checkpoints",
+            done,
+            {"model": self.model.state_dict(), "average": self.average.shadow},
+            [o.state_dict() for o in [*self.optimizers, self.accelerator.scaler] if o is not None],
+        )
+
+    def optimise(self, batches: Iterator[Batch], number: int, factor: float) -> dict[str, Tensor]:
+        """One optimiser step, over `accumulate` batches; returns the last batch's terms."""
+        config, accelerator = self.config, self.accelerator
+        rank, ranks = accelerator.process_index, accelerator.num_processes
+        supervised = number < config.objective.supervision.steps(config.training.steps)
+        parts = config.training.accumulate
+        found: dict[str, Tensor] = {}
+        for part in range(parts):
+            batch = next(batches).to(accelerator.device)
+            draw = draw_step(config, number * parts + part, rank, ranks).to(accelerator.device)
+            if config.model.text.dropout:  # so that a resumed run drops what it would have dropped
+                torch.manual_seed(step_seed(config.seed, number * parts + part, rank))
+            with nullcontext() if part == parts - 1 else accelerator.no_sync(self.step):
+                found = self.step(batch, draw, supervised)
+                accelerator.backward(found["total"] / parts)
+        if config.training.clip_norm:
+            accelerator.clip_grad_norm_(self.average.live.values(), config.training.clip_norm)
+        for target, base in zip(self.optimizers, self.base_rates, strict=True):
+            target.param_groups[0]["lr"] = base * factor
+            target.step()
+            target.zero_grad()
+        self.average.update(number)
+        return {
+            name: accelerator.reduce(value.detach(), "mean") if ranks > 1 else value.detach()
+            for name, value in found.items()
+        }
+
+    def agreed(self, wish: bool) -> bool:
+        """Whether any process has this wish: all must stop at the same step."""
+        if self.accelerator.num_processes == 1:
+            return wish
+        votes = torch.tensor(float(wish), device=self.accelerator.device)
+        return bool(self.accelerator.reduce(votes, "sum") > 0)
+
+
+def train(
+    config: Config,
+    folder: Path,
+    dataset: Dataset,
+    held_out: Dataset,
+    *,
+    should_stop: Callable[[], bool] = lambda: False,
+    accelerator: Accelerator | None = None,
+) -> DreamText:
+    """Train in `folder`, from its newest checkpoint on if it has one; returns the final model.
+
+    Writes `log.jsonl`, `checkpoints/`, `validation/` and, at the end, `model/` (averaged weights).
+    Killed at any instant and called again, it ends with the same weights as if left alone.
+
+    Raises:
+        Interrupted: `should_stop()` became true; everything is saved.
+        RunError: the loss is not finite.
+    """
+    accelerator = accelerator or accelerate(config)
+    rank, ranks = accelerator.process_index, accelerator.num_processes
+    training, writer = config.training, accelerator.is_main_process
+    if training.batch_size % ranks:
+        raise UserError(
+            f"training.batch_size={training.batch_size} is shared among {ranks} processes and "
+            "must be a multiple of that number"
+        )
+    _refuse_without_characters(config, dataset)
+    trainer = Trainer(config, folder, accelerator)
+    start = trainer.resume()
+    log = validation.Log(folder, enabled=writer)
+    log.truncate(start or -1)
+    if start == 0 and (learned := practice.before_training(trainer.model, dataset)):
+        log.append({"step": 0, **learned})
+    order = StepOrder(config, dataset, start, rank, ranks)
+    crop_size = (config.model.glyph.height, config.model.glyph.width)
+    batches = iter(
+        DataLoader(
+            dataset,
+            batch_sampler=order,
+            collate_fn=partial(collate, max_length=config.data.max_length, crop_size=crop_size),
+            num_workers=training.data_workers,
+        )
+    )
+    began, per_step = time.monotonic(), training.batch_size * training.accumulate
+    with tqdm(
+        total=training.steps, initial=start, desc="training", unit=" steps", disable=not writer
+    ) as bar:
+        trainer.model.train()
+        for number in range(start, training.steps):
+            factor = optimizer.rate(number, training, len(dataset) // per_step)
+            found = trainer.optimise(batches, number, factor)
+            done, last = number + 1, number + 1 == training.steps
+            bar.update()
+            if done % training.log_every == 0 or last:
+                values = {name: round(value.item(), 6) for name, value in found.items()}
+                _refuse_infinite(values, done)
+                bar.set_postfix({k: f"{v:.4f}" for k, v in values.items()}, refresh=False)
+                speed = (done - start) / (time.monotonic() - began)
+                log.append({"step": done, **values, "steps_per_s": round(speed, 3)})
+            if writer and (done % training.validate_every == 0 or last):
+                with trainer.average.applied():
+                    log.append(validation.validate(trainer.model, held_out, folder, done))
+                trainer.model.train()
+            stopping = trainer.agreed(should_stop()) and not last
+            if writer and (done % training.checkpoint_every == 0 or last or stopping):
+                trainer.save(done)
+            if stopping:
+                accelerator.wait_for_everyone()
+                raise Interrupted(
+                    f"training stopped as asked at step {done} of {training.steps}; everything is "
+                    "saved, and the same command goes on from there"
+                )
+    if trainer.average.decay:
+        trainer.average.copy(trainer.average.shadow)
+    if writer:
+        checkpoints.save_model(trainer.model, folder / "model")
+    accelerator.wait_for_everyone()
+    return trainer.model.eval()
+
+
+def accelerate(config: Config) -> Accelerator:
+    """Devices, processes and mixed precision, as the launcher set them up.
+
+    Raises:
+        UserError: the device cannot compute in the configured precision.
+    """
+    precision = config.training.mixed_precision
+    # Left alone without a GPU, accelerate does not join processes: each would train by itself.
+    several = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    cpu = several and not torch.accelerator.is_available()
+    if precision == "fp16" and PartialState(cpu=cpu).device.type == "cpu":
+        raise UserError(
+            "training.mixed_precision=fp16 needs a GPU and this process has none (accelerate would "
+            "silently train in full precision); use bf16 or no"
+        )
+    try:
+        return Accelerator(
+            cpu=cpu,
+            mixed_precision=precision,
+            # Which heads the loss uses depends on its configuration.
+            kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+        )
+    except ValueError as error:
+        raise UserError(
+            f"training.mixed_precision={precision} cannot be used on this device ({error}); use "
+            "bf16 or no"
+        ) from error
+
+
+def _refuse_without_characters(config: Config, dataset: Dataset) -> None:
+    supervision = config.objective.supervision
+    if supervision.steps(config.training.steps) and not dataset.has_characters:
+        raise UserError(
+            f"the data set '{config.data.name}' has no character masks, so nothing can be "
+            f"supervised, but objective.supervision.mode={supervision.mode}; set "
+            "objective.supervision.mode=none, or train on a data set with masks"
+        )
+
+
+def _refuse_infinite(values: dict[str, float], step: int) -> None:
+    if not np.isfinite(values["total"]):
+        raise RunError(
+            f"the loss is not finite at step {step} ({values}); lower training.lr or "
+            "training.muon_lr, or train in full precision (training.mixed_precision=no)"
+        )

@@ -1,0 +1,211 @@
+"""Scoring a folder of samples: identity, monotony, nulls with reasons, refusals."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from helpers.sample_folder import write_folder
+from PIL import Image
+
+from benchmarks.metrics import text
+from benchmarks.metrics.judges.readings import normalise
+from benchmarks.metrics.registry import (
+    DEFAULT_METRICS,
+    Options,
+    registered,
+    score_samples,
+    versions,
+)
+from benchmarks.samples.folder import SampleFolder
+from dreamtext.errors import UserError
+
+torch.set_num_threads(1)
+COUNT = 12
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def options(cache):
+    return Options(cache=cache)
+
+
+@pytest.fixture(scope="module")
+def truth(tmp_path_factory):
+    return write_folder(tmp_path_factory.mktemp("truth") / "samples", COUNT)
+
+
+def scores(folder, options, *names):
+    return {score.metric: score for score in score_samples(folder, names or None, options)}
+
+
+def test_real_images_score_the_ceiling_and_no_distance(truth, options):
+    found = scores(truth, options)
+    assert list(found) == list(DEFAULT_METRICS)
+    for rule in ("SeqAcc", "SeqAcc-ci", "NED"):
+        assert found[f"{rule}/raw"].value == found[f"{rule}/truth"].value > 0.7
+        assert found[f"{rule}/raw"].per_image == found[f"{rule}/truth"].per_image
+    assert found["SeqAcc-relative/raw"].value == 1
+    assert found["FD-EffNetLite0/raw"].value == pytest.approx(0, abs=1e-6)
+    assert found["effdist/raw"].value == 0
+    for score in found.values():
+        if score.value is not None:
+            assert score.n == COUNT
+            assert score.low <= score.value <= score.high
+            assert score.backbone
+        else:
+            assert score.reason
+
+
+def test_distances_rise_with_noise_and_blur(tmp_path, options):
+    from scipy.ndimage import gaussian_filter
+
+    def noise(strength):
+        rng = np.random.default_rng(0)
+        return lambda image, _: np.clip(
+            image + rng.normal(0, strength, image.shape), 0, 255
+        ).astype(np.uint8)
+
+    def blur(sigma):
+        return lambda image, _: gaussian_filter(image, (sigma, sigma, 0))
+
+    for name, paint, strengths in (("noise", noise, (5, 20, 60)), ("blur", blur, (0.5, 1, 2))):
+        rows = [
+            scores(
+                write_folder(tmp_path / f"{name}{strength}", COUNT, paint=paint(strength)),
+                options,
+                "FD-EffNetLite0/raw",
+                "effdist/raw",
+            )
+            for strength in strengths
+        ]
+        for metric in ("FD-EffNetLite0/raw", "effdist/raw"):
+            values = [row[metric].value for row in rows]
+            assert values == sorted(values), (name, metric)
+            assert values[0] > 0
+
+
+def test_painted_word_is_compared_when_editing(tmp_path, options):
+    """Unchanged pictures under other words: every reading is wrong, the ceiling stays."""
+    folder = write_folder(
+        tmp_path / "samples", 4, word=lambda w: "".join(chr(155 - ord(c)) for c in w)
+    )
+    found = scores(folder, options, "SeqAcc/raw", "SeqAcc/truth", "effdist/raw")
+    assert found["SeqAcc/raw"].value == 0
+    assert found["SeqAcc/truth"].value > 0.7
+    assert found["effdist/raw"].value is None
+    assert "editing" in found["effdist/raw"].reason
+
+
+def test_readings_are_kept_on_disk(truth, tmp_path):
+    options = Options(cache=tmp_path)
+    first = scores(truth, options, "SeqAcc/raw")["SeqAcc/raw"]
+    (file,) = (tmp_path / "readings").glob("*.jsonl")
+    kept = [json.loads(line) for line in file.read_text().splitlines()]
+    file.write_text("".join(json.dumps([key, "X"]) + "\n" for key, _ in kept) + '["cut short')
+    assert scores(truth, options, "SeqAcc/raw")["SeqAcc/raw"].value == 0
+    file.unlink()
+    assert scores(truth, options, "SeqAcc/raw")["SeqAcc/raw"] == first
+
+
+def test_a_reading_does_not_depend_on_the_crops_beside_it(cache, truth):
+    from benchmarks.metrics.judges.readings import judge
+
+    images = list(SampleFolder(truth).images("truth"))
+    wide = np.concatenate(images, axis=1)
+    reader = judge("PP-OCRv6-small", cache)
+    together = reader.read([images[0], wide, *images[1:]])
+    assert together[0] == reader.read([images[0]])[0]
+    assert together[1] == reader.read([wide])[0]
+
+
+def test_blank_real_images_give_null_and_a_reason(tmp_path, options):
+    folder = write_folder(tmp_path / "samples", 4)
+    for file in (folder / "truth").iterdir():
+        Image.fromarray(np.full((32, 64, 3), 128, np.uint8)).save(file)
+    found = scores(folder, options, "SeqAcc/raw", "FD-EffNetLite0/raw")
+    assert found["SeqAcc/raw"].value is None
+    assert "0 of 4" in found["SeqAcc/raw"].reason
+    assert found["FD-EffNetLite0/raw"].value > 0
+
+
+def test_a_missing_image_is_refused_with_both_numbers(tmp_path, options):
+    folder = write_folder(tmp_path / "samples", 4)
+    next((folder / "raw").iterdir()).unlink()
+    found = scores(folder, options, "effdist/raw", "effdist/composited")
+    assert "3 images" in found["effdist/raw"].reason
+    assert "lists 4" in found["effdist/raw"].reason
+    assert found["effdist/composited"].value == 0
+
+
+def test_an_image_of_another_size_is_refused_with_both_sizes(tmp_path, options):
+    folder = write_folder(tmp_path / "samples", 4)
+    file = sorted((folder / "raw").iterdir())[2]
+    Image.fromarray(np.zeros((64, 128, 3), np.uint8)).save(file)
+    reason = scores(folder, options, "effdist/raw")["effdist/raw"].reason
+    assert "128 x 64" in reason
+    assert "64 x 32" in reason
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda folder: shutil.rmtree(folder), "no samples.jsonl"),
+        (lambda folder: (folder / "samples.jsonl").write_text("\n"), "0 samples"),
+        (lambda folder: (folder / "samples.jsonl").write_text('{"id": 1}\n'), "line 1"),
+    ],
+)
+def test_what_is_no_folder_of_samples_is_refused(tmp_path, options, change, message):
+    folder = write_folder(tmp_path / "samples", 2)
+    change(folder)
+    with pytest.raises(UserError, match=message):
+        score_samples(folder, None, options)
+
+
+def test_a_box_outside_its_image_is_refused(tmp_path, options):
+    folder = write_folder(tmp_path / "samples", 4)
+    lines = [json.loads(line) for line in (folder / "samples.jsonl").read_text().splitlines()]
+    lines[1]["box"][2] = 65
+    (folder / "samples.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    reason = scores(folder, options, "SeqAcc/raw")["SeqAcc/raw"].reason
+    assert lines[1]["id"] in reason
+    assert "64 x 32" in reason
+
+
+def test_unknown_names_are_refused_with_the_nearest(truth, options):
+    with pytest.raises(UserError, match="nearest known one is 'SeqAcc/raw'"):
+        score_samples(truth, ["SeqAc/raw"], options)
+    with pytest.raises(UserError, match="no judge 'tesseract'; known are PP-OCRv6-small"):
+        scores(truth, Options(judge="tesseract", cache=options.cache), "SeqAcc/raw")
+
+
+def test_every_metric_says_what_it_is():
+    for name, metric in registered().items():
+        assert metric.version >= 1
+        assert metric.reads in name or "/" not in name
+    assert versions(["effdist/raw"]) == {"effdist/raw": registered()["effdist/raw"].version}
+
+
+@pytest.mark.parametrize(
+    ("reading", "word", "strict", "ci", "folded", "ned"),
+    [
+        ("HELLO", "HELLO", 1, 1, 1, 1),
+        ("HeLLO", "HELLO", 0, 1, 0, 0.8),
+        ("HE1l0", "HEIlO", 0, 0, 1, 0.6),
+        ("", "HELLO", 0, 0, 0, 0),
+        ("HELLO!", "HELLO", 0, 0, 0, 5 / 6),
+    ],
+)
+def test_rules_of_comparison(reading, word, strict, ci, folded, ned):
+    rules = ("SeqAcc", "SeqAcc-ci", "SeqAcc-folded", "NED")
+    found = [text.compare([reading], [word], rule)[0] for rule in rules]
+    assert found == pytest.approx([strict, ci, folded, ned])
+
+
+def test_readings_are_normalised():
+    assert normalise("ＡＢ c！") == "ABc!"

@@ -1,0 +1,88 @@
+"""Why cells are empty, and scores over supported samples."""
+
+import json
+
+import pytest
+
+from benchmarks.metrics.registry import Score
+from benchmarks.metrics.supported import supported_only
+from benchmarks.report import gaps, published
+from benchmarks.study import load_study
+
+
+def folder(path, statuses):
+    path.mkdir(parents=True, exist_ok=True)
+    lines = [
+        {"id": str(i), "status": s, "reason": "" if s == "ok" else f"because of {s}"}
+        for i, s in enumerate(statuses)
+    ]
+    (path / "samples.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+def score(name, values):
+    return Score(
+        metric=name,
+        version=1,
+        direction="higher",
+        unit="fraction",
+        value=sum(values) / len(values),
+        n=len(values),
+        per_image={str(i): float(v) for i, v in enumerate(values)},
+    )
+
+
+def test_unsupported_samples_are_failures_in_one_score_and_left_out_of_the_other(tmp_path):
+    samples = folder(tmp_path, ["ok", "ok", "unsupported", "error"])
+    (row,) = supported_only(samples, [score("SeqAcc/raw", [1, 1, 0, 0])])
+    assert row.metric == "SeqAcc/raw (supported)"
+    assert row.n == 3  # an error stays a failure
+    assert row.value == pytest.approx(2 / 3)
+    assert row.low < row.value < row.high
+
+
+def test_without_unsupported_samples_there_is_one_score(tmp_path):
+    samples = folder(tmp_path, ["ok", "error"])
+    assert supported_only(samples, [score("SeqAcc/raw", [1, 0])]) == []
+
+
+def test_a_system_that_supports_nothing_has_a_reason_and_no_number(tmp_path):
+    samples = folder(tmp_path, ["unsupported"] * 2)
+    (row,) = supported_only(samples, [score("NED/raw", [0, 0])])
+    assert row.value is None
+    assert "none of the 2" in row.reason
+
+
+def test_gaps_name_their_cause(tmp_path):
+    study = load_study("comparison").narrowed(seeds=(0,), n=3, where={"variant": "truth|plain"})
+    cells = study.cells(tmp_path)
+    truth = next(c for c in cells if c.variant.name == "truth" and c.benchmark.task == "editing")
+    folder(truth.sample.folder, ["unsupported"] * 3)
+    truth.score.folder.mkdir(parents=True)
+    (truth.score.folder / "DONE.json").write_text("{}")
+    plain = next(c for c in cells if c.variant.name == "plain")
+    plain.train.folder.mkdir(parents=True)
+    failed = {"error": "RunError", "message": "the loss is not finite"}
+    (plain.train.folder / "FAILED.json").write_text(json.dumps(failed))
+    found = {line.split(":")[0]: line for line in gaps.explain(cells)}
+    assert "3 of 3 samples unsupported (as: because of unsupported)" in found["truth, editing"]
+    assert "the stage train failed (RunError: the loss" in found["plain, reconstruction"]
+    assert "the stage sample has not been run" in found["truth, reconstruction"]
+
+
+def test_rows_shared_with_the_supervision_study_are_the_same_runs(tmp_path):
+    own, other = (load_study(n).cells(tmp_path) for n in ("comparison", "supervision"))
+
+    def runs(cells, name):
+        return [[r.name for r in c.runs] for c in cells if c.variant.name == name]
+
+    assert runs(own, "unsupervised") == runs(other, "none")
+    assert runs(own, "dreamtext") == runs(other, "balanced")
+
+
+def test_published_numbers_stand_beside_the_comparison_alone():
+    head, rows = published.beside("comparison")
+    systems = {row[0] for row in rows}
+    assert {"DreamText", "UDiffText", "TextDiffuser", "MOSTEL"} <= systems
+    assert all(len(row) == len(head) for row in rows)
+    assert published.beside("supervision") is None

@@ -1,0 +1,107 @@
+"""Configuration: what is refused, and what a run's identity depends on."""
+
+import dataclasses
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dreamtext.configs.presets import PRESETS, preset
+from dreamtext.configs.schema import (
+    Checked,
+    from_dict,
+    identity,
+    option,
+    override,
+    signature,
+    to_dict,
+)
+from dreamtext.configs.sections import Config, DataConfig, MaskConfig, SupervisionConfig
+from dreamtext.errors import UserError
+
+# A change here means that every run made so far would be computed again.
+GOLDEN = {"smoke": "5c5d1da8965e569f", "tiny": "08d4e79a0ed8dbf8"}
+
+
+@pytest.mark.parametrize("name", sorted(GOLDEN))
+def test_signatures_of_presets_do_not_change(name: str) -> None:
+    assert signature(identity(preset(name))) == GOLDEN[name]
+
+
+def test_unknown_key_names_the_nearest_known_one() -> None:
+    with pytest.raises(UserError, match=r"training\.step'.*nearest.*training\.steps"):
+        override(Config(), ["training.step=5"])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("training.steps=many", "training.steps.*whole number.*many"),
+        ("training.lr=fast", "training.lr.*number"),
+        ("objective.supervision.mode=half", "none, balanced, full"),
+        ("model.unet.widths=48", "list"),
+        ("training=5", "section"),
+        ("training.steps", "key=value"),
+        ("data.max_word_length=20", "max_length"),
+        ("masks.blur_kernel=4", "odd"),
+        ("training.steps=0", "positive"),
+    ],
+)
+def test_bad_overrides_are_named(text: str, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        override(Config(), [text])
+
+
+def test_overrides_apply_and_leave_the_rest() -> None:
+    config = override(Config(), ["training.steps=7", "model.unet.widths=[32,64]"])
+    assert config.training.steps == 7
+    assert config.model.unet.widths == (32, 64)
+    assert config.masks == Config().masks
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_plain_values_round_trip(name: str) -> None:
+    config = preset(name)
+    assert from_dict(Config, to_dict(config)) == config
+
+
+def test_paths_and_logging_are_no_part_of_identity() -> None:
+    config = Config()
+    moved = override(config, ["data.root=/elsewhere", "training.checkpoint_every=3"])
+    assert identity(moved) == identity(config)
+    assert to_dict(moved) != to_dict(config)
+
+
+@given(st.integers(1, 10_000), st.integers(1, 10_000))
+@settings(deadline=None)
+def test_meaning_decides_identity(a: int, b: int) -> None:
+    one, two = (override(Config(), [f"training.steps={n}"]) for n in (a, b))
+    assert (signature(identity(one)) == signature(identity(two))) == (a == b)
+
+
+def test_an_option_added_later_keeps_old_signatures_while_neutral() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Before(Checked):
+        size: int = 3
+
+    @dataclass(frozen=True, kw_only=True)
+    class After(Checked):
+        size: int = 3
+        rounding: str = option("none", neutral="none")
+
+    assert identity(Before()) == identity(After())
+    assert identity(Before()) != identity(After(rounding="up"))
+    assert identity(dataclasses.replace(Before(), size=4)) != identity(Before())
+
+
+@pytest.mark.parametrize(("mode", "steps"), [("none", 0), ("balanced", 250), ("full", 1000)])
+def test_supervision_schedule(mode: str, steps: int) -> None:
+    assert SupervisionConfig(mode=mode, warmup=0.25).steps(1000) == steps
+
+
+def test_types_are_checked_on_construction() -> None:
+    with pytest.raises(UserError, match=r"DataConfig\.height"):
+        DataConfig(height="tall")
+    with pytest.raises(UserError, match="positive"):
+        MaskConfig(blur_sigma=0.0)

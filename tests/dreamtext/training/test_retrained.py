@@ -1,0 +1,114 @@
+"""Other papers' objectives as configurations of our own model."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from helpers.retrained import LAYOUT, batch_of, smoke
+
+from dreamtext.configs.schema import identity, override, signature
+from dreamtext.configs.sections import Config
+from dreamtext.data.embedded.world import render
+from dreamtext.data.sample import collate
+from dreamtext.errors import UserError
+from dreamtext.networks.model import DreamText
+from dreamtext.networks.segmentation import cell_classes, class_map, laid_out
+from dreamtext.objective import picture_terms as judged
+from dreamtext.sampling.solve import attention_at, noise_for, repaint
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+
+
+def test_options_that_are_off_are_no_part_of_a_signature():
+    values = identity(Config())
+    assert "segmentation" not in values["model"]
+    assert "pretrain_steps" not in values["model"]["text"]
+    assert not {"recogniser_weight", "character_weight"} & set(values["objective"])
+    for changed in ("model.segmentation.channels=8", "objective.recogniser_weight=0.1"):
+        assert signature(identity(override(Config(), [changed]))) != signature(values)
+
+
+def test_a_pixels_class_is_the_character_that_stands_there():
+    samples = [render(Config().data, "train", i)[0] for i in range(3)]
+    batch = collate(samples)
+    classes = class_map(batch.characters, batch.tokens)
+    for row, sample in enumerate(samples):
+        for k in range(len(sample.word)):
+            inside = torch.from_numpy(sample.characters == k + 1)
+            assert classes[row][inside].unique().tolist() == [int(batch.tokens[row, k])]
+    assert (classes[batch.characters == 0] == 0).all()
+    cells = cell_classes(batch.characters, batch.tokens, (8, 16))
+    assert cells.shape == (3, 8, 16)
+    assert {*cells[0].unique().tolist()} <= {0, *batch.tokens[0].tolist()}
+
+
+def test_a_word_is_laid_out_in_its_region_without_a_look_at_the_picture():
+    batch = batch_of()
+    given = laid_out(batch)
+    region = batch.region[:, 0].bool()
+    assert not (given.characters.bool() & ~region).any()
+    for row, tokens in enumerate(batch.tokens):
+        assert given.characters[row].unique().tolist() == [
+            0,
+            *range(1, int((tokens > 0).sum()) + 1),
+        ]
+    blind = laid_out(
+        replace(batch, image=-batch.image, characters=torch.zeros_like(batch.characters))
+    )
+    assert (blind.characters == given.characters).all()
+
+
+def test_sampling_never_sees_the_real_segmentation():
+    model = DreamText(smoke(*LAYOUT)).eval()
+    batch = batch_of(2)
+    hidden = replace(batch, characters=torch.zeros_like(batch.characters))
+    noise = noise_for(model.config, [1, 2])
+    first, second = (repaint(model, b, noise, model.config.sampling) for b in (batch, hidden))
+    assert (first == second).all()
+    maps = [attention_at(model, b, noise, 0.6) for b in (batch, hidden)]
+    assert all((maps[0][layer] == maps[1][layer]).all() for layer in maps[0])
+
+
+def test_the_segmentation_reaches_the_prediction():
+    model = DreamText(smoke(*LAYOUT)).eval()
+    batch = batch_of(2)
+    condition = model.condition(batch)
+    text = model.text_encoder(batch.tokens)
+    noise, times = noise_for(model.config, [1, 2]), torch.tensor([500, 500])
+    other = replace(condition, layout=torch.zeros_like(condition.layout))
+    with torch.no_grad():
+        pair = [model.denoise(noise, times, c, text, batch.tokens) for c in (condition, other)]
+    assert (pair[0] - pair[1]).abs().max() > 1e-4
+
+
+@pytest.mark.parametrize("name", ["recogniser", "character"])
+def test_judges_of_the_picture_send_a_gradient_to_the_prediction(name):
+    model = DreamText(smoke(f"objective.{name}_weight=0.5"))
+    batch = batch_of()
+    clean = model.condition(batch).latents.clone().requires_grad_()
+    found = judged.judged_terms(model, batch, lambda: clean)
+    assert set(found) == {name}
+    found[name].backward()
+    moved = clean.grad.abs().amax(dim=1) > 0
+    cells = torch.nn.functional.adaptive_max_pool2d(batch.region, moved.shape[-2:])[:, 0] > 0
+    assert (moved & cells).sum() > 0.9 * cells.sum()
+    assert all(p.grad is None for p in model.glyph_encoder.parameters())
+
+
+def test_no_judge_is_asked_unless_configured():
+    def never():
+        raise AssertionError("computed for nothing")
+
+    assert judged.judged_terms(DreamText(smoke()), batch_of(), never) == {}
+
+
+def test_the_character_loss_needs_character_masks():
+    model = DreamText(smoke("objective.character_weight=0.5"))
+    batch = batch_of()
+    blind = replace(batch, has_characters=torch.zeros_like(batch.has_characters))
+    with pytest.raises(UserError, match="needs character masks"):
+        judged.judged_terms(model, blind, lambda: model.condition(blind).latents)

@@ -1,0 +1,248 @@
+"""What a large run needs: memory for time, half precision, several processes, plans, inventory."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+import torch
+from helpers.noise_words import batch_of, build
+from helpers.paths import ROOT
+from typer.testing import CliRunner
+
+from dreamtext.configs.paper import paper, released
+from dreamtext.configs.presets import preset
+from dreamtext.configs.schema import override
+from dreamtext.errors import UserError
+from dreamtext.networks.latent_cache import LatentCache
+from dreamtext.objective.step import TrainingStep
+from dreamtext.training import memory
+from dreamtext.training.batches import draw_step
+from dreamtext.training.loop import accelerate
+from dreamtext.weights import inventory
+
+SMOKE = override(preset("smoke"), ["training.batch_size=4"])
+
+
+def gradients(model) -> dict[str, torch.Tensor]:
+    step = TrainingStep(model.train())
+    step(batch_of(), draw_step(SMOKE, 0), True)["total"].backward()
+    return {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
+
+
+def test_gradient_checkpointing_changes_no_gradient():
+    """Also through the recorded attention, which is computed twice."""
+    expected = gradients(build(SMOKE))
+    model = build(SMOKE)
+    model.unet.enable_gradient_checkpointing()
+    found = gradients(model)
+    assert found.keys() == expected.keys()
+    assert any(".attn2.to_k." in name for name in found)
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value, rtol=1e-5, atol=1e-7, msg=name)
+
+
+def test_losses_stay_in_full_precision_under_autocast():
+    plain = TrainingStep(build(SMOKE))(batch_of(), draw_step(SMOKE, 0), True)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = TrainingStep(build(SMOKE))(batch_of(), draw_step(SMOKE, 0), True)
+    for name, value in mixed.items():
+        assert value.dtype == torch.float32
+        assert value.item() == pytest.approx(plain[name].item(), rel=0.1), name
+
+
+def test_a_precision_the_device_lacks_is_refused():
+    if torch.cuda.is_available():
+        pytest.skip("this device computes in fp16")
+    with pytest.raises(UserError, match="mixed_precision=fp16"):
+        accelerate(override(SMOKE, ["training.mixed_precision=fp16"]))
+
+
+def test_latents_are_encoded_once_and_kept(tmp_path):
+    model, images, asked = build(SMOKE), batch_of().image, []
+
+    def encode(some):
+        asked.append(len(some))
+        return model.encode(some)
+
+    first = LatentCache(tmp_path, model.autoencoder).encode(images[:2], encode)
+    cache = LatentCache(tmp_path, model.autoencoder)
+    again = cache.encode(images, encode)
+    assert asked == [2, 2]  # the second time, only the two that were not kept
+    torch.testing.assert_close(again, model.encode(images), rtol=0, atol=1e-6)
+    assert torch.equal(again[:2], first)
+    damaged = next(tmp_path.rglob("*.safetensors"))
+    damaged.write_bytes(damaged.read_bytes()[:20])
+    assert torch.equal(cache.encode(images, encode), again)
+    assert asked == [2, 2, 1]
+    model.latent_cache = cache
+    assert torch.equal(model.condition(batch_of()).latents, again)
+
+
+# --- memory -------------------------------------------------------------------------------------
+
+
+def saved_bytes(model) -> int:
+    """What autograd really keeps of the U-Net's and the text encoder's forward pass."""
+    fixed = {p.untyped_storage().data_ptr() for p in model.parameters()}
+    kept: dict[int, torch.Tensor] = {}
+
+    def pack(tensor):
+        kept.setdefault(tensor.untyped_storage().data_ptr(), tensor)
+        return tensor
+
+    tokens = torch.ones(4, 12, dtype=torch.long)
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        text = model.text_encoder(tokens)
+        noisy = torch.zeros(4, model.unet.config.in_channels, 8, 16)
+        mask = model.text_encoder.attention_mask(tokens)
+        with model.recorder.recording((8, 16)):
+            output = model.unet(noisy, 3, text, encoder_attention_mask=mask).sample
+    assert output.requires_grad
+    return sum(t.untyped_storage().nbytes() for key, t in kept.items() if key not in fixed)
+
+
+def test_the_memory_plan_agrees_with_a_measured_small_case():
+    planned = memory.plan(SMOKE)
+    model = build(SMOKE).train()
+    parameters = list(model.parameters())
+    assert planned.weights == sum(p.numel() * 4 for p in parameters)
+    assert planned.gradients == sum(p.numel() * 4 for p in parameters if p.requires_grad)
+    assert planned.average == planned.gradients
+    assert planned.activations == planned.saved
+    assert planned.saved == pytest.approx(saved_bytes(model), rel=0.05)
+
+
+def test_gradient_checkpointing_and_a_shared_batch_need_less():
+    spared = memory.plan(override(SMOKE, ["training.gradient_checkpointing=true"]))
+    assert spared.activations < 0.6 * spared.saved
+    assert memory.plan(SMOKE, processes=2).saved < 0.6 * memory.plan(SMOKE).saved
+
+
+def test_full_size_is_planned_without_allocating_it():
+    planned = memory.plan(override(released(paper()), ["training.batch_size=1"]))
+    assert planned.parameters["unet"] == pytest.approx(891e6, rel=0.01)
+    assert planned.weights == pytest.approx(4 * sum(planned.parameters.values()))
+    assert planned.trained < 0.2 * sum(planned.parameters.values())
+    assert planned.activations < planned.saved
+
+
+# --- inventory ----------------------------------------------------------------------------------
+
+
+def test_doctor_names_what_is_absent_wrong_and_found(tmp_path):
+    (tmp_path / "alexnet-owt-7be5be79.pth").write_bytes(b"not AlexNet")
+    (tmp_path / "inception-2015-12-05.pt").write_bytes(b"anything")
+    (tmp_path / "synthtext").mkdir()
+    own = tmp_path / "unet"
+    own.mkdir()
+    config = override(paper(), [f"model.unet.weights={own}"])
+    found = {f.asset.name: f for f in inventory.look(config, tmp_path)}
+    assert found["AlexNet"].status == "wrong hash"
+    assert found["Inception-v3 (2015-12-05)"].status == "found"
+    assert len(found["Inception-v3 (2015-12-05)"].sha256) == 64
+    assert found["SynthText"].status == "not prepared"
+    assert found["Stable Diffusion 2.0 inpainting, U-Net"].looked == own
+    assert found["ViTSTR base"].status == "missing"
+    assert all(f.asset.blocks and f.asset.source for f in found.values())
+
+
+def test_doctor_prints_every_asset(tmp_path, monkeypatch):
+    from benchmarks.cli import app
+
+    monkeypatch.setenv("COLUMNS", "300")
+    result = CliRunner().invoke(app, ["doctor", "--files", str(tmp_path), "--no-hashes"])
+    assert result.exit_code == 0, result.output
+    assert all(asset.name in result.output for asset in inventory.ASSETS)
+    assert f"{len(inventory.ASSETS)} of {len(inventory.ASSETS)} are not there" in result.output
+
+
+# --- several processes --------------------------------------------------------------------------
+
+_RUN = """
+    import sys
+    from pathlib import Path
+    import torch
+    torch.set_num_threads(1)
+    from dreamtext.data import open_dataset
+    from dreamtext.errors import Interrupted
+    from dreamtext.configs.presets import preset
+    from dreamtext.configs.schema import override
+    from dreamtext.training.loop import train
+
+    folder, stop_after = Path(sys.argv[1]), int(sys.argv[2])
+    config = override(preset("smoke"), [
+        "training.steps=4", "training.batch_size=4", "training.log_every=1",
+        "training.checkpoint_every=2", "training.validate_every=100", "data.train_size=32",
+        "data.min_word_length=3", "data.max_word_length=3", "model.glyph.pretrain_steps=2",
+        "objective.supervision.mode=full",
+    ])
+    data = open_dataset(config.data, "train")
+    asked = [0]
+    def stop():
+        asked[0] += 1
+        return asked[0] == stop_after
+    try:
+        train(config, folder, data, data, should_stop=stop)
+    except Interrupted:
+        print("interrupted")
+"""
+
+
+def run(folder: Path, processes: int, stop_after: int = 0) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    code = textwrap.dedent(_RUN)
+    started = []
+    for rank in range(processes):
+        place = (
+            {}
+            if processes == 1
+            else {
+                "RANK": str(rank),
+                "LOCAL_RANK": str(rank),
+                "WORLD_SIZE": str(processes),
+                "LOCAL_WORLD_SIZE": str(processes),
+                "MASTER_ADDR": "127.0.0.1",
+                "MASTER_PORT": port,
+            }
+        )
+        # Only the first process is asked to stop: the others must agree.
+        arguments = [sys.executable, "-c", code, str(folder), str(stop_after if rank == 0 else 0)]
+        environment = os.environ | {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"} | place
+        started.append(
+            subprocess.Popen(
+                arguments, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True
+            )
+        )
+    for process in started:
+        _, errors = process.communicate(timeout=240)
+        assert process.returncode == 0, errors[-3000:]
+
+
+def logged(folder: Path) -> list[dict]:
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return [line for line in lines if "total" in line]
+
+
+def test_two_processes_train_what_one_does_with_twice_the_batch(tmp_path):
+    from safetensors.torch import load_file
+
+    run(tmp_path / "one", 1)
+    run(tmp_path / "two", 2)
+    one, two = logged(tmp_path / "one"), logged(tmp_path / "two")
+    assert [line["step"] for line in two] == [1, 2, 3, 4]  # the first process alone writes
+    for mine, other in zip(one, two, strict=True):
+        for term in ("total", "denoising", "attention", "supervision", "identity"):
+            assert other[term] == pytest.approx(mine[term], rel=2e-3, abs=2e-6), (term, mine)
+    run(tmp_path / "stopped", 2, stop_after=3)
+    assert [line["step"] for line in logged(tmp_path / "stopped")] == [1, 2, 3]
+    run(tmp_path / "stopped", 2)
+    whole = load_file(tmp_path / "two" / "model" / "model.safetensors")
+    resumed = load_file(tmp_path / "stopped" / "model" / "model.safetensors")
+    assert all(torch.equal(resumed[name], value) for name, value in whole.items())
