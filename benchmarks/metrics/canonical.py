@@ -10,8 +10,8 @@ import numpy as np
 
 from benchmarks.metrics.distances import few, same_size_batches
 from benchmarks.metrics.frechet import frechet_floor, frechet_interval, kernel_distance
+from benchmarks.metrics.metric import Measured, Metric, Session
 from benchmarks.metrics.options import ALEXNET, INCEPTION
-from benchmarks.metrics.registry import Measured, Metric, Session
 from benchmarks.metrics.statistics import bootstrap
 from benchmarks.samples.folder import Source, Unavailable
 from dreamtext.errors import UserError

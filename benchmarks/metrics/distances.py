@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.metrics.features import efficientnet
 from benchmarks.metrics.frechet import frechet_floor, frechet_interval
-from benchmarks.metrics.registry import Measured, Metric, Session
+from benchmarks.metrics.metric import Measured, Metric, Session
 from benchmarks.metrics.statistics import bootstrap
 from benchmarks.samples.folder import Source, Unavailable
 

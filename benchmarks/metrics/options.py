@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.metrics.judges.readings import DEFAULT_JUDGE, judge_kind
+from benchmarks.metrics.judges.catalogue import DEFAULT_JUDGE, judge_kind
 from dreamtext.configs.schema import identity
 from dreamtext.configs.sections import Config, MaskConfig, ScoringConfig
 from dreamtext.data.cache import root

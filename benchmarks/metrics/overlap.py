@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from benchmarks.metrics.registry import Measured, Metric, Session
+from benchmarks.metrics.metric import Measured, Metric, Session
 from benchmarks.metrics.statistics import bootstrap, ratio_bootstrap
 from benchmarks.samples.folder import SampleFolder, Unavailable
 from dreamtext import charset

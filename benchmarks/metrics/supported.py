@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.metrics.registry import Score
+from benchmarks.metrics.metric import Score
 from benchmarks.metrics.statistics import bootstrap, wilson
 
 _COUNTED = ("SeqAcc", "SeqAcc-ci", "SeqAcc-folded")  # each sample is right or wrong

@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 
 from benchmarks.metrics.crops import CROPS
-from benchmarks.metrics.registry import Measured, Metric, Session
+from benchmarks.metrics.metric import Measured, Metric, Session
 from benchmarks.metrics.statistics import bootstrap, ratio_bootstrap, wilson
 from benchmarks.samples.folder import Source, Unavailable
 

@@ -86,7 +86,7 @@ def pairs(folder: Path, cache: Path) -> list[tuple[str, Callable, Callable]]:
     from benchmarks.metrics.crops import axis_aligned
     from benchmarks.metrics.features import efficientnet
     from benchmarks.metrics.frechet import frechet_distance
-    from benchmarks.metrics.judges.readings import judge
+    from benchmarks.metrics.judges.catalogue import judge
     from benchmarks.metrics.overlap import truth_at
     from benchmarks.samples.folder import SampleFolder
     from dreamtext.configs.sections import MaskConfig

@@ -1,4 +1,5 @@
-"""Why a cell of a table is empty, or rests on fewer samples than its neighbours."""
+"""Why a cell of a table is empty, or rests on fewer samples than its neighbours, and what a reader
+of its numbers must know."""
 
 import json
 from collections import Counter
@@ -44,3 +45,33 @@ def _unanswered(folder: Path) -> list[str]:
             commonest = reasons.most_common(1)[0][0]
             said.append(f"{reasons.total()} of {len(lines)} samples {status} (as: {commonest})")
     return said
+
+
+def notes(cells: Sequence[Cell], metrics: Sequence[str]) -> list[str]:
+    """Why a metric has no value, and the warnings beside its values: a sentence each, with the
+    tasks and variants it holds for, in the metrics' order."""
+    where: dict[tuple[str, str], dict[str, list[str]]] = {}
+    tasks: dict[str, set[str]] = {}
+    for cell in cells:
+        if cell.score.state != "done":
+            continue
+        task, variant = cell.benchmark.task, cell.variant.name
+        tasks.setdefault(task, set()).add(variant)
+        for score in json.loads((cell.score.folder / "scores.json").read_text()):
+            said = list(score.get("warnings", ()))
+            if score["value"] is None:
+                said.append(f"empty, as {score['reason']}")
+            for text in said:
+                held = where.setdefault((score["metric"], text), {}).setdefault(task, [])
+                if variant not in held:
+                    held.append(variant)
+    found = []
+    for metric in metrics:
+        for (own, text), by_task in where.items():
+            if own == metric:
+                places = [
+                    task if len(held) == len(tasks[task]) else f"{task}: {', '.join(held)}"
+                    for task, held in by_task.items()
+                ]
+                found.append(f"{metric} ({'; '.join(places)}): {text}")
+    return found

@@ -238,5 +238,7 @@ def write(study: Study, cells: Sequence[Cell], folder: Path) -> "pd.DataFrame":
     text = render(study, table, comparison)
     if reasons := gaps.explain(cells):
         text += "\n## Gaps\n\n" + "\n".join(f"- {reason}" for reason in reasons) + "\n"
+    if said := gaps.notes(cells, study.metrics):
+        text += "\n## Notes\n\n" + "\n".join(f"- {note}" for note in said) + "\n"
     (folder / "table.md").write_text(text)
     return table

@@ -94,7 +94,7 @@ def test_edit_without_a_model_says_what_to_do(photograph, monkeypatch, capsys, t
 
 
 def test_the_model_that_comes_along_paints_words_one_can_read(tmp_path) -> None:
-    from benchmarks.metrics.judges.readings import judge
+    from benchmarks.metrics.judges.catalogue import judge
 
     wall = np.linspace(20, 90, 320)[None, :, None] + np.zeros((200, 320, 3))
     photograph, out = tmp_path / "wall.png", tmp_path / "out.png"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.metrics.judges.readings import normalise
+from benchmarks.metrics.judges.judge import normalise
 from dreamtext.errors import UserError
 from dreamtext.files import file_hash
 

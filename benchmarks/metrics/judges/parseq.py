@@ -8,6 +8,7 @@ the tiny model both load. Parameters keep their published names.
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from pickle import UnpicklingError
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional
 
-from benchmarks.metrics.judges.readings import normalise
+from benchmarks.metrics.judges.judge import normalise
 from dreamtext.charset import CHARACTERS
 from dreamtext.errors import UserError
 from dreamtext.files import file_hash
@@ -142,7 +143,16 @@ class PARSeqJudge:
         try:
             values = torch.load(file, weights_only=True, map_location="cpu")
             self.network = load(values.get("state_dict", values))
-        except Exception as error:
+        except torch.OutOfMemoryError:
+            raise
+        except (
+            RuntimeError,
+            UnpicklingError,
+            EOFError,
+            KeyError,
+            ValueError,
+            AttributeError,
+        ) as error:
             raise UserError(
                 f"'{file}' is not a PARSeq checkpoint with the 94 characters: {error}; expected "
                 "is a file of plain tensors as PARSeq's authors publish it"

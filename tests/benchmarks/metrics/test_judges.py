@@ -9,7 +9,8 @@ from helpers.sample_folder import write_folder
 from helpers.stand_in_weights import small_parseq
 
 from benchmarks.metrics.crops import rectified
-from benchmarks.metrics.judges.readings import Readings, judge
+from benchmarks.metrics.judges.catalogue import judge
+from benchmarks.metrics.judges.readings import Readings
 from benchmarks.metrics.options import Options
 from benchmarks.metrics.registry import score_samples
 from benchmarks.samples.folder import Record, SampleFolder

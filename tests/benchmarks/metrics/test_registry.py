@@ -10,14 +10,10 @@ from helpers.sample_folder import write_folder
 from PIL import Image
 
 from benchmarks.metrics import text
-from benchmarks.metrics.judges.readings import normalise
-from benchmarks.metrics.registry import (
-    DEFAULT_METRICS,
-    Options,
-    registered,
-    score_samples,
-    versions,
-)
+from benchmarks.metrics.features import EfficientNetLite0
+from benchmarks.metrics.judges.judge import normalise
+from benchmarks.metrics.options import Options
+from benchmarks.metrics.registry import DEFAULT_METRICS, registered, score_samples, versions
 from benchmarks.samples.folder import SampleFolder
 from dreamtext.errors import UserError
 
@@ -114,7 +110,7 @@ def test_readings_are_kept_on_disk(truth, tmp_path):
 
 
 def test_a_reading_does_not_depend_on_the_crops_beside_it(cache, truth):
-    from benchmarks.metrics.judges.readings import judge
+    from benchmarks.metrics.judges.catalogue import judge
 
     images = list(SampleFolder(truth).images("truth"))
     wide = np.concatenate(images, axis=1)
@@ -150,6 +146,16 @@ def test_an_image_of_another_size_is_refused_with_both_sizes(tmp_path, options):
     reason = scores(folder, options, "effdist/raw")["effdist/raw"].reason
     assert "128 x 64" in reason
     assert "64 x 32" in reason
+
+
+@pytest.mark.parametrize("error", [TypeError("a bug"), MemoryError(), torch.OutOfMemoryError()])
+def test_a_bug_or_too_little_memory_fails_the_scoring(truth, options, monkeypatch, error):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(EfficientNetLite0, "blocks", fail)
+    with pytest.raises(type(error)):
+        scores(truth, options, "SeqAcc/raw", "effdist/raw")
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from benchmarks.metrics.registry import Score
+from benchmarks.metrics.metric import Score
 from benchmarks.metrics.supported import supported_only
 from benchmarks.report import gaps, published
 from benchmarks.study import load_study
@@ -68,6 +68,27 @@ def test_gaps_name_their_cause(tmp_path):
     assert "3 of 3 samples unsupported (as: because of unsupported)" in found["truth, editing"]
     assert "the stage train failed (RunError: the loss" in found["plain, reconstruction"]
     assert "the stage sample has not been run" in found["truth, reconstruction"]
+
+
+def test_notes_say_why_a_metric_is_empty_and_what_to_know_of_the_others(tmp_path):
+    study = load_study("comparison").narrowed(seeds=(0,), n=3, where={"variant": "truth|plain"})
+    cells = study.cells(tmp_path)
+    rows = [
+        {"metric": "FID/raw", "value": None, "reason": "no Inception-v3 was given"},
+        {"metric": "FD-EffNetLite0/raw", "value": 0.3, "reason": "", "warnings": ["n = 3 is few"]},
+        {"metric": "effdist/raw", "value": 0.1, "reason": ""},
+    ]
+    for cell in cells:
+        alone = cell.variant.name == "plain" and cell.benchmark.task == "editing"
+        cell.score.folder.mkdir(parents=True)
+        own = [{**rows[2], "value": None, "reason": "another word"}] if alone else rows
+        (cell.score.folder / "scores.json").write_text(json.dumps(own))
+        (cell.score.folder / "DONE.json").write_text("{}")
+    assert gaps.notes(cells, ["FD-EffNetLite0/raw", "FID/raw", "effdist/raw"]) == [
+        "FD-EffNetLite0/raw (reconstruction; editing: truth): n = 3 is few",
+        "FID/raw (reconstruction; editing: truth): empty, as no Inception-v3 was given",
+        "effdist/raw (editing: plain): empty, as another word",
+    ]
 
 
 def test_rows_shared_with_the_supervision_study_are_the_same_runs(tmp_path):
