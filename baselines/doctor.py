@@ -15,8 +15,9 @@ from baselines.catalogue import configured, entries
 from baselines.evidence import revision, unpinned, weight_hashes
 from baselines.imported import Imported
 from baselines.process import External
+from baselines.request import Request
 from baselines.sd_inpainting import DiffusionInpainting
-from baselines.system import Request, System, ask
+from baselines.system import System, ask
 from dreamtext.data.embedded import typesetting
 from dreamtext.errors import RunError
 

@@ -1,19 +1,17 @@
 """A request brought to the size a system paints at, and its picture back."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-if TYPE_CHECKING:
-    from baselines.system import Request
+from baselines.request import Request
 
 
 class Fitted:
     """A request brought to a system's native size: edges repeated to its shape, then resized."""
 
-    def __init__(self, request: "Request", size: tuple[int, int] | None) -> None:
+    def __init__(self, request: Request, size: tuple[int, int] | None) -> None:
         self.original = request
         height, width = request.image.shape[:2]
         if size is None or size == (height, width):
@@ -24,10 +22,9 @@ class Fitted:
         spare_w = max(round(size[1] / scale) - width, 0)
         top, left = spare_h // 2, spare_w // 2
         self.padding = (top, spare_h - top, left, spare_w - left)
-        image = cv2.copyMakeBorder(request.image, *self.padding, cv2.BORDER_REPLICATE)
-        region = cv2.copyMakeBorder(
-            request.region.astype(np.uint8), *self.padding, cv2.BORDER_CONSTANT, value=0
-        )
+        rows, columns = self.padding[:2], self.padding[2:]
+        image = np.pad(request.image, (rows, columns, (0, 0)), mode="edge")
+        region = np.pad(request.region.astype(np.uint8), (rows, columns))
         shape = (size[1], size[0])
         stretch = np.array([size[1] / image.shape[1], size[0] / image.shape[0]], np.float32)
         self.request = replace(

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from baselines.system import Answer, Capabilities, Request, System
+from baselines.request import Answer, Request
+from baselines.system import Capabilities, System
 from dreamtext.configs.sections import Config, SamplingConfig
 
 if TYPE_CHECKING:

@@ -23,7 +23,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from baselines.system import PROMPT, Answer, Capabilities, Request, System, home
+from baselines.request import PROMPT, Answer, Request
+from baselines.system import Capabilities, System, home
 from dreamtext.configs.schema import Checked, option
 from dreamtext.data.embedded import typesetting
 from dreamtext.errors import RunError

@@ -7,7 +7,8 @@ from typing import ClassVar, Literal
 import cv2
 import numpy as np
 
-from baselines.system import Answer, Capabilities, Request, System
+from baselines.request import Answer, Request
+from baselines.system import Capabilities, System
 from dreamtext.configs.schema import Checked
 
 

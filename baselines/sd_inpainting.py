@@ -9,23 +9,13 @@ from typing import Any, ClassVar
 import numpy as np
 from PIL import Image
 
-from baselines.system import (
-    PROMPT,
-    Answer,
-    Capabilities,
-    Request,
-    System,
-    Weights,
-    home,
-    torch_device,
-)
+from baselines.request import PROMPT, Answer, Request
+from baselines.system import Capabilities, System, Weights, home, torch_device
 from dreamtext.configs.schema import Checked, option
 from dreamtext.errors import RunError
+from dreamtext.weights.inventory import STABLE_DIFFUSION_2_INPAINTING
 
-SOURCE = (
-    "the diffusers folder sd2-community/stable-diffusion-2-inpainting on the Hugging Face hub "
-    "(the original repository was removed)"
-)
+SOURCE = f"the diffusers folder from {STABLE_DIFFUSION_2_INPAINTING}"
 PARTS = ("model_index.json", "unet", "vae", "text_encoder")
 
 

@@ -9,100 +9,17 @@ import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 
 from baselines.fitting import Fitted
+from baselines.request import Answer, Request, Task
 from dreamtext import charset
 from dreamtext.configs.schema import Checked, identity
-from dreamtext.errors import RunError, UserError
-
-if TYPE_CHECKING:
-    from dreamtext.data.sample import Sample
-
-Task = Literal["reconstruction", "editing"]
-Status = Literal["ok", "unsupported", "error"]
-PROMPT = 'a sign that says "{word}"'  # what systems that read a prompt are told
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Request:
-    """One word to paint into one image.
-
-    Attributes:
-        id: name of the sample.             seed: of the noise, the same for every system.
-        image: (H, W, 3) uint8 RGB, the real image; systems that inpaint mask it themselves.
-        region: (H, W) bool, True where the image is repainted.
-        quad: (4, 2) float32, the word's corners x, y in pixels, clockwise from its top left.
-        source_word: what stands there now.  word: what is to be painted.
-    """
-
-    id: str
-    image: np.ndarray
-    region: np.ndarray
-    quad: np.ndarray
-    source_word: str
-    word: str
-    seed: int
-
-    @classmethod
-    def of(cls, sample: "Sample", word: str, seed: int) -> "Request":
-        """The request to paint `word` in a data set's sample."""
-        return cls(
-            id=sample.id,
-            image=sample.image,
-            region=sample.region,
-            quad=sample.quad,
-            source_word=sample.word,
-            word=word,
-            seed=seed,
-        )
-
-    @property
-    def task(self) -> Task:
-        return "reconstruction" if self.word == self.source_word else "editing"
-
-    @cached_property
-    def box(self) -> tuple[int, int, int, int]:
-        """x0, y0, x1, y1 of the region in pixels, x1 and y1 exclusive."""
-        rows, columns = np.nonzero(self.region)
-        if not len(rows):
-            raise UserError(f"sample '{self.id}' has an empty region: nothing to repaint")
-        return (
-            int(columns.min()),
-            int(rows.min()),
-            int(columns.max()) + 1,
-            int(rows.max()) + 1,
-        )
-
-    @cached_property
-    def masked_image(self) -> np.ndarray:
-        """(H, W, 3) uint8: the image with mid grey inside the region."""
-        return np.where(self.region[..., None], np.uint8(128), self.image)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Answer:
-    """What a system made of a request.
-
-    Attributes:
-        image: (H, W, 3) uint8 RGB, the system's whole picture, nothing put back into it. What
-            `ask` returns always has one: the masked image where the status is not `ok`, so that
-            a sample without an answer is scored as a failure.
-        reason: why there is no picture.    seconds: spent on this sample.
-        meta: findings of the system, plain JSON values (peak_memory_mib, steps, ...).
-    """
-
-    id: str
-    status: Status = "ok"
-    image: np.ndarray | None = None
-    reason: str = ""
-    seconds: float = 0.0
-    meta: dict[str, Any] = field(default_factory=dict)
+from dreamtext.errors import RunError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,49 +131,47 @@ def ask(system: System, requests: Sequence[Request]) -> list[Answer]:
         RunError: the system as a whole cannot answer.
     """
     answers: dict[str, Answer] = {}
-    able = []
+    within_reach = []
     for request in requests:
         refusal = system.capabilities.refusal(request)
         if refusal:
             answers[request.id] = Answer(id=request.id, status="unsupported", reason=refusal)
         else:
-            able.append(request)
-    size = system.capabilities.batch_size or max(len(able), 1)
-    for start in range(0, len(able), size):
-        batch = able[start : start + size]
-        answers |= {a.id: a for a in _ask_batch(system, batch)}
-    return [_with_picture(answers[r.id], r) for r in requests]
+            within_reach.append(request)
+    size = system.capabilities.batch_size or max(len(within_reach), 1)
+    for start in range(0, len(within_reach), size):
+        batch = within_reach[start : start + size]
+        answers |= {answer.id: answer for answer in _ask_batch(system, batch)}
+    return [_with_picture(answers[request.id], request) for request in requests]
 
 
 def _ask_batch(system: System, batch: list[Request]) -> list[Answer]:
-    fitted = {r.id: Fitted(r, system.capabilities.native_size) for r in batch}
+    fitted = {request.id: Fitted(request, system.capabilities.native_size) for request in batch}
     began = time.perf_counter()
-    given = system.repaint([fitted[r.id].request for r in batch])
+    received = system.repaint([fitted[request.id].request for request in batch])
     share = (time.perf_counter() - began) / len(batch)
-    found: dict[str, Answer] = {}
-    repeated = set()
-    for answer in given:
-        if answer.id not in fitted:
-            near = difflib.get_close_matches(answer.id, fitted, n=1)
+    by_id: dict[str, list[Answer]] = {request.id: [] for request in batch}
+    for answer in received:
+        if answer.id not in by_id:
+            near = difflib.get_close_matches(answer.id, by_id, n=1)
             hint = f" (the nearest asked for is '{near[0]}')" if near else ""
             raise RunError(
                 f"the system '{system.name}' answered for the sample '{answer.id}', which was not "
                 f"asked for{hint}; its answers cannot be trusted"
             )
-        if answer.id in found:
-            repeated.add(answer.id)
-        found[answer.id] = answer
-    checked = []
-    for request in batch:
-        answer = found.get(request.id)
-        if answer is None:
-            answer = Answer(id=request.id, status="error", reason="no answer to this sample")
-        elif request.id in repeated:
-            answer = _failed(answer, "more than one answer to this sample")
-        elif answer.status == "ok":
-            answer = _checked(answer, fitted[request.id])
-        checked.append(answer if answer.seconds else replace(answer, seconds=share))
-    return checked
+        by_id[answer.id].append(answer)
+    checked = [_the_answer(by_id[request.id], fitted[request.id]) for request in batch]
+    return [answer if answer.seconds else replace(answer, seconds=share) for answer in checked]
+
+
+def _the_answer(received: list[Answer], fitted: Fitted) -> Answer:
+    """What counts as the one answer to a request: an error where there is none, or several."""
+    if not received:
+        return Answer(id=fitted.request.id, status="error", reason="no answer to this sample")
+    if len(received) > 1:
+        return _failed(received[-1], "more than one answer to this sample")
+    (answer,) = received
+    return _checked(answer, fitted) if answer.status == "ok" else answer
 
 
 def _checked(answer: Answer, fitted: Fitted) -> Answer:
@@ -276,6 +191,7 @@ def _failed(answer: Answer, reason: str) -> Answer:
 
 
 def _with_picture(answer: Answer, request: Request) -> Answer:
+    """An answer as it is scored: a sample without a picture is scored as the masked image."""
     if answer.status == "ok":
         return answer
     return replace(answer, image=request.masked_image)

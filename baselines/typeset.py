@@ -11,7 +11,8 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from baselines.references import InpaintSettings, inpaint
-from baselines.system import Answer, Capabilities, Request, System
+from baselines.request import Answer, Request
+from baselines.system import Capabilities, System
 from dreamtext.configs.schema import Checked
 from dreamtext.data.embedded.typesetting import best_fitting, typeset
 

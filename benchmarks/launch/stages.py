@@ -89,7 +89,8 @@ def _ask_system(
     """As `paint_manifest`, by a system that is not ours; every answer's status is kept."""
     from baselines.catalogue import configured
     from baselines.evidence import on_disk
-    from baselines.system import Request, ask
+    from baselines.request import Request
+    from baselines.system import ask
 
     system = configured(run.settings["system"], run.settings["system_overrides"])
     runs.record(run, system=on_disk(system))

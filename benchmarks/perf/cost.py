@@ -84,7 +84,7 @@ def make(name: str, height: int, width: int, settings: Sequence[str]) -> "System
 
 def a_request(height: int, width: int, number: int) -> Any:
     """A word on noise, its region two thirds of the picture each way."""
-    from baselines.system import Request
+    from baselines.request import Request
 
     top, left = height // 6, width // 6
     region = np.zeros((height, width), bool)

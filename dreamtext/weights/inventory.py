@@ -35,6 +35,11 @@ class Asset:
     sha256: str = ""
 
 
+STABLE_DIFFUSION_2_INPAINTING = (
+    "Hugging Face, sd2-community/stable-diffusion-2-inpainting (a mirror: the original repository "
+    "was removed)"
+)
+
 ASSETS = (
     Asset(
         name="Stable Diffusion 2.0 inpainting, U-Net",
@@ -42,7 +47,7 @@ ASSETS = (
         option="model.unet.weights",
         path="stable-diffusion-2-inpainting",
         blocks="training the paper preset from its base model",
-        source="Hugging Face, stabilityai/stable-diffusion-2-inpainting",
+        source=STABLE_DIFFUSION_2_INPAINTING,
     ),
     Asset(
         name="Stable Diffusion 2.0 inpainting, autoencoder",
@@ -50,7 +55,7 @@ ASSETS = (
         option="model.autoencoder.weights",
         path="stable-diffusion-2-inpainting",
         blocks="training the paper preset; latents of real images",
-        source="Hugging Face, stabilityai/stable-diffusion-2-inpainting",
+        source=STABLE_DIFFUSION_2_INPAINTING,
     ),
     Asset(
         name="ViTSTR base",

@@ -10,7 +10,8 @@ from helpers.tiny_diffusion import SIZE, write_inpainting
 from baselines.catalogue import configured
 from baselines.doctor import examine
 from baselines.ours import OurModel
-from baselines.system import Request, ask
+from baselines.request import Request
+from baselines.system import ask
 from baselines.udifftext import Refinement, weakest_character
 from benchmarks.launch.stages import execute
 from benchmarks.report.tables import collect

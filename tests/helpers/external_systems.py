@@ -9,7 +9,8 @@ import numpy as np
 
 from baselines.external import DECLARATIONS
 from baselines.process import Declaration, External, ProcessSettings
-from baselines.system import Capabilities, Request, ask
+from baselines.request import Request
+from baselines.system import Capabilities, ask
 
 BY_NAME = {d.name: d for d in DECLARATIONS}
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from baselines.catalogue import configured, entries
-from baselines.system import Answer, Capabilities, Request, System, ask
+from baselines.request import Answer, Request
+from baselines.system import Capabilities, System, ask
 from benchmarks.launch.stages import execute
 from benchmarks.report.tables import collect
 from benchmarks.study import load_study
