@@ -1,6 +1,6 @@
 """Which term of the loss carries the result? Each dropped from all, and each added to none."""
 
-from benchmarks.study import Study, Variant
+from benchmarks.study import Contrast, Study, Variant
 
 # Without a term: L_mask is the denoising error itself at gamma 0; L_align and L_id share beta.
 _WITHOUT = {
@@ -27,4 +27,6 @@ STUDY = Study(
         *(Variant(name=f"only {term}", overrides=_only(term)) for term in _TERMS),
     ),
     reference="all",
+    primary=Contrast(variant="none", against="all"),
+    secondary=tuple(Contrast(variant=f"without {term}", against="all") for term in _WITHOUT),
 )

@@ -7,7 +7,7 @@ UDiffText's two options of sampling, off and on, are rows of their own.
 """
 
 from benchmarks.studies.comparison import STUDY as COMPARISON
-from benchmarks.study import Study, Variant
+from benchmarks.study import Contrast, Study, Variant
 
 _REFINED, _CHOSEN = "refinement=attention", "noises=10"
 _AS_THEY_COME = (
@@ -27,5 +27,9 @@ STUDY = Study(
         Variant(name="udifftext-both", system="udifftext", overrides=(_REFINED, _CHOSEN)),
     ),
     reference="released",
+    primary=Contrast(variant="released", against="udifftext", metric="SeqAcc-ci/raw"),
+    secondary=(
+        Contrast(variant="released", against="udifftext", metric="SeqAcc-ci/raw", task="editing"),
+    ),
     metrics=COMPARISON.metrics,
 )

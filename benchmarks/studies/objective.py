@@ -5,7 +5,7 @@ is a difference of maxima, the alignment is an InfoNCE with a position loss, and
 the binary mask and hence has no gradient.
 """
 
-from benchmarks.study import Study, Variant
+from benchmarks.study import Contrast, Study, Variant
 
 _DIFFERENCES = {
     "mask": ("objective.mask_form=separate",),
@@ -33,4 +33,6 @@ STUDY = Study(
         *(Variant(name=f"released {k}", overrides=o) for k, o in _DIFFERENCES.items()),
     ),
     reference="paper",
+    primary=Contrast(variant="released", against="paper"),
+    secondary=tuple(Contrast(variant=f"released {k}", against="paper") for k in _DIFFERENCES),
 )

@@ -1,6 +1,6 @@
 """Does DreamText need ground-truth character masks, and for how long?"""
 
-from benchmarks.study import Study, Variant
+from benchmarks.study import Contrast, Study, Variant
 
 STUDY = Study(
     name="supervision",
@@ -11,4 +11,11 @@ STUDY = Study(
         Variant(name="full", overrides=("objective.supervision.mode=full",)),
     ),
     reference="none",
+    primary=Contrast(variant="full", against="balanced"),
+    secondary=(
+        Contrast(variant="full", against="balanced", task="editing"),
+        Contrast(variant="full", against="balanced", metric="mIoU"),
+        Contrast(variant="balanced", against="none"),
+        Contrast(variant="balanced", against="none", task="editing"),
+    ),
 )

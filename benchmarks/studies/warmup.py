@@ -1,7 +1,7 @@
 """How long should ground-truth masks supervise? The paper's 0, 10k, 25k, 50k, 100k and all of
 200k steps, as fractions of whatever the preset trains for."""
 
-from benchmarks.study import Study, Variant
+from benchmarks.study import Contrast, Study, Variant
 
 PAPER_STEPS = 200_000
 _WARMUPS = {"0": 0, "10k": 10_000, "25k": 25_000, "50k": 50_000, "100k": 100_000}
@@ -23,4 +23,6 @@ STUDY = Study(
         Variant(name="all", overrides=("objective.supervision.mode=full",)),
     ),
     reference="25k",
+    primary=Contrast(variant="all", against="25k"),
+    secondary=tuple(Contrast(variant=name, against="25k") for name in _WARMUPS if name != "25k"),
 )

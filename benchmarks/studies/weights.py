@@ -1,6 +1,6 @@
 """How sensitive is the result to gamma, alpha and beta? Each moved alone, by tens."""
 
-from benchmarks.study import Study, Variant
+from benchmarks.study import Contrast, Study, Variant
 from benchmarks.study.variants import axis
 
 STUDY = Study(
@@ -13,4 +13,8 @@ STUDY = Study(
         *axis("objective.beta", (0.00001, 0.0001, 0.01, 0.1)),
     ),
     reference="paper",
+    primary=Contrast(variant="alpha=1", against="paper"),
+    secondary=tuple(
+        Contrast(variant=name, against="paper") for name in ("alpha=0.1", "gamma=10", "beta=0.1")
+    ),
 )

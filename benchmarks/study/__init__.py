@@ -1,5 +1,6 @@
-"""What is compared: `from benchmarks.study import Study, Variant`."""
+"""What is compared: `from benchmarks.study import Contrast, Study, Variant`."""
 
+from benchmarks.study.contrast import Contrast
 from benchmarks.study.study import (
     EDITING,
     RECONSTRUCTION,
@@ -10,4 +11,13 @@ from benchmarks.study.study import (
     study_names,
 )
 
-__all__ = ["EDITING", "RECONSTRUCTION", "Cell", "Study", "Variant", "load_study", "study_names"]
+__all__ = [
+    "EDITING",
+    "RECONSTRUCTION",
+    "Cell",
+    "Contrast",
+    "Study",
+    "Variant",
+    "load_study",
+    "study_names",
+]

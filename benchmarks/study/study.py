@@ -8,6 +8,7 @@ from typing import Any
 
 from benchmarks.runs.folder import Run
 from benchmarks.runs.manifest import Benchmark
+from benchmarks.study.contrast import Contrast
 from benchmarks.study.identities import sample_run, score_run, system_run, train_run
 from dreamtext.configs.presets import preset
 from dreamtext.configs.schema import override
@@ -52,7 +53,9 @@ class Study:
     Attributes:
         question: what the table answers, printed above it.
         preset: name of the configuration all variants start from.
-        reference: the variant the others are compared with.
+        reference: the variant whose differences stand beside the others' values.
+        primary: the one difference the study is made to see; the report leads with it.
+        secondary: others worth a test. Only these and the primary one are tested.
         metrics: the metrics of its table, in order; all default ones are scored.
     """
 
@@ -60,6 +63,8 @@ class Study:
     question: str
     variants: tuple[Variant, ...]
     reference: str
+    primary: Contrast | None = None
+    secondary: tuple[Contrast, ...] = ()
     preset: str = "tiny"
     overrides: tuple[str, ...] = ()
     seeds: tuple[int, ...] = (0, 1, 2)
@@ -85,6 +90,15 @@ class Study:
                 f"study '{self.name}' compares with '{self.reference}', which is none of its "
                 f"variants: {', '.join(names)}"
             )
+        for contrast in self.contrasts:
+            contrast.check(self.name, names, self.metrics, [b.task for b in self.benchmarks])
+        if len(set(self.contrasts)) < len(self.contrasts):
+            raise UserError(f"study '{self.name}' declares a contrast twice")
+
+    @property
+    def contrasts(self) -> tuple[Contrast, ...]:
+        """The declared contrasts, the primary one first."""
+        return ((self.primary,) if self.primary else ()) + self.secondary
 
     def config(self, variant: Variant, seed: int) -> Config:
         """The resolved configuration of a variant."""
@@ -127,6 +141,8 @@ class Study:
         reference = self.reference
         if reference not in {v.name for v in variants}:
             reference = variants[0].name
+        names, tasks = {v.name for v in variants}, {b.task for b in benchmarks}
+        kept = {c for c in self.contrasts if {c.variant, c.against} <= names and c.task in tasks}
         return replace(
             self,
             preset=preset or self.preset,
@@ -135,6 +151,8 @@ class Study:
             seeds=seeds,
             benchmarks=benchmarks,
             reference=reference,
+            primary=self.primary if self.primary in kept else None,
+            secondary=tuple(c for c in self.secondary if c in kept),
         )
 
     def cells(self, root: Path) -> list[Cell]:

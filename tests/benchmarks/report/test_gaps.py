@@ -98,7 +98,7 @@ def test_rows_shared_with_the_supervision_study_are_the_same_runs(tmp_path):
         return [[r.name for r in c.runs] for c in cells if c.variant.name == name]
 
     assert runs(own, "unsupervised") == runs(other, "none")
-    assert runs(own, "dreamtext") == runs(other, "balanced")
+    assert runs(own, "dreamtext-objective") == runs(other, "balanced")
 
 
 def test_published_numbers_stand_beside_the_comparison_alone():

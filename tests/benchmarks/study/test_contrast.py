@@ -1,0 +1,58 @@
+"""A study declares what it is made to see, and refuses what it does not have, by name."""
+
+from dataclasses import replace
+
+import pytest
+
+from benchmarks.study import Contrast, Study, Variant, load_study, study_names
+from dreamtext.errors import UserError
+
+FULL = Contrast(variant="full", against="none")
+
+
+def study(**settings):
+    variants = tuple(Variant(name=name) for name in ("none", "balanced", "full"))
+    return Study(name="mine", question="?", variants=variants, reference="none", **settings)
+
+
+def test_the_primary_contrast_comes_first():
+    other = Contrast(variant="balanced", against="none")
+    assert study(primary=FULL, secondary=(other,)).contrasts == (FULL, other)
+    assert study(secondary=(other,)).contrasts == (other,)
+    assert study().contrasts == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"variant": "ful"}, "variant 'ful' it does not have; did you mean 'full'?"),
+        ({"against": "nobody"}, "variant 'nobody' it does not have It has: none, balanced, full"),
+        ({"metric": "SeqAc/raw"}, "metric 'SeqAc/raw' it does not have; did you mean 'SeqAcc/raw'"),
+        ({"task": "edit"}, "task 'edit' it does not have"),
+        ({"against": "full"}, "contrasts 'full' with itself"),
+    ],
+)
+def test_a_contrast_of_what_is_not_there_is_refused_by_name(change, said):
+    with pytest.raises(UserError) as caught:
+        study(secondary=(replace(FULL, **change),))
+    assert "study 'mine'" in str(caught.value)
+    assert said in str(caught.value)
+
+
+def test_a_contrast_is_declared_once():
+    with pytest.raises(UserError, match="declares a contrast twice"):
+        study(primary=FULL, secondary=(FULL,))
+
+
+def test_a_part_of_a_study_keeps_the_contrasts_it_still_has():
+    edited = replace(FULL, task="editing")
+    whole = study(primary=FULL, secondary=(edited,))
+    assert whole.narrowed(seeds=(0,)).contrasts == (FULL, edited)
+    assert whole.narrowed(where={"task": "editing"}).primary is None
+    assert whole.narrowed(where={"task": "editing"}).contrasts == (edited,)
+    assert whole.narrowed(where={"variant": "none|balanced"}).contrasts == ()
+
+
+@pytest.mark.parametrize("name", study_names())
+def test_every_study_that_comes_along_declares_a_primary_contrast(name):
+    assert load_study(name).primary
