@@ -3,7 +3,7 @@
 import errno
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +18,9 @@ from benchmarks.commands import (  # noqa: F401 - two add to study's
 )
 from dreamtext.errors import RunError, UserError
 from slurm.errors import SlurmError, SlurmInputError
+
+if TYPE_CHECKING:
+    from benchmarks.runs.folder import Run
 
 app = typer.Typer(
     help="Run, ablate and compare DreamText, which paints a given word into a photograph.\n\n"
@@ -78,12 +81,12 @@ def sample(
 ) -> None:
     """Repaint a benchmark's samples with a trained model; the folder is printed."""
     from benchmarks.launch.stages import config_of
-    from benchmarks.runs import folder as runs
+    from benchmarks.runs.folder import load
     from benchmarks.runs.manifest import Benchmark
     from benchmarks.study.identities import sample_run
     from dreamtext.configs.schema import from_dict, override
 
-    trained = runs.load(run)
+    trained = load(run)
     if trained.stage != "train":
         raise UserError(f"{run} is a {trained.stage} run; sampling needs a training run")
     chosen = {"guidance": guidance, "steps": steps}
@@ -120,17 +123,16 @@ def score(
     A study takes the same as --set scoring.judge=..., --set scoring.inception=FILE and
     --set scoring.alexnet=FILE.
     """
-    import json
     from dataclasses import replace
 
     from rich.console import Console
     from rich.table import Table
 
     from benchmarks.launch.stages import config_of
-    from benchmarks.runs import folder as runs
+    from benchmarks.runs.folder import load
     from benchmarks.study.identities import score_run
 
-    sampled = runs.load(run)
+    sampled = load(run)
     if sampled.stage != "sample":
         raise UserError(f"{run} is a {sampled.stage} run; scoring needs a sampling run")
     given = {"judge": judge, "inception": inception, "alexnet": alexnet}
@@ -140,7 +142,7 @@ def score(
     scored = score_run(config, sampled)
     _execute(scored, force)
     table = Table("metric", "value", "95 % interval", "n", "backbone or reason")
-    for row in json.loads((scored.folder / "scores.json").read_text()):
+    for row in scored.scores():
         value = "-" if row["value"] is None else f"{row['value']:.4g}"
         interval = "" if row["low"] is None else f"{row['low']:.4g} to {row['high']:.4g}"
         table.add_row(
@@ -175,24 +177,25 @@ def export_model(
     """Write a trained model in half precision, with its origin: small enough to ship."""
     import torch
 
-    from benchmarks.runs import folder as runs
+    from benchmarks.runs.folder import PROVENANCE, load
+    from dreamtext.files import write_json
     from dreamtext.weights.checkpoints import load_model, save_model
 
-    trained = runs.load(run)
+    trained = load(run)
     if trained.stage != "train" or trained.state != "done":
         raise UserError(f"{run} is no finished training run; name one with a DONE.json")
-    save_model(load_model(run / "model"), out, torch.float16)
-    about = runs.provenance_of(trained)
+    save_model(load_model(trained.model), out, torch.float16)
+    about = trained.provenance()
     about["git"].pop("diff", None)
-    runs.write_json(out / "provenance.json", {"run": trained.name, "title": trained.title, **about})
+    write_json(out / PROVENANCE, {"run": trained.name, "title": trained.title, **about})
     typer.echo(out)
 
 
-def _execute(run: "runs.Run", force: bool) -> None:  # noqa: F821 - a light import's type
-    from benchmarks.runs import folder as runs
-
+def _execute(run: "Run", force: bool) -> None:
     if force and run.folder.exists():
-        runs.forget(run)
+        from benchmarks.runs.work import forget
+
+        forget(run)
     if run.state == "done":
         typer.echo(f"{run.folder}: already done, nothing to do", err=True)
     else:

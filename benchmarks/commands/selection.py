@@ -152,11 +152,12 @@ def cluster_config(cluster: Path | None, ask: list[str] | None) -> "ClusterConfi
 
 def find_run(text: str, root: Path) -> Path:
     """A run's folder from its path, its name, or the beginning of its name."""
+    from benchmarks.runs.folder import SPEC
     from dreamtext.errors import UserError
 
-    if (Path(text) / "spec.json").exists():
+    if (Path(text) / SPEC).exists():
         return Path(text).resolve()
-    found = sorted(path.parent for path in root.glob(f"{text.rstrip('*')}*/spec.json"))
+    found = sorted(path.parent for path in root.glob(f"{text.rstrip('*')}*/{SPEC}"))
     if len(found) == 1:
         return found[0]
     if found:

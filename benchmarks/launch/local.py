@@ -10,13 +10,13 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from benchmarks.runs import folder as runs
-from benchmarks.runs.folder import Run
+from benchmarks.runs.folder import OUTPUT, STAGES, Run, state
+from benchmarks.runs.work import forget
+from benchmarks.samples import writer
 from benchmarks.study import Cell
 from dreamtext.errors import Interrupted, RunError
+from dreamtext.files import LOG
 from slurm.stopping import StopFlag
-
-STAGES = ("train", "sample", "score")
 
 
 def chains(cells: Iterable[Cell]) -> list[list[Run]]:
@@ -40,7 +40,7 @@ def force(cells: Iterable[Cell], stage: str) -> None:
     for chain in chains(cells):
         for run in chain:
             if STAGES.index(run.stage) >= STAGES.index(stage) and run.folder.exists():
-                runs.forget(run)
+                forget(run)
 
 
 def run_cells(
@@ -121,7 +121,7 @@ class _Pool:
                 return None
             chain = self.waiting.get()
             folders = [str(run.folder.resolve()) for run in chain]
-            with open(chain[0].folder / "output.log", "ab") as output:
+            with open(chain[0].folder / OUTPUT, "ab") as output:
                 process = subprocess.Popen(
                     [sys.executable, "-m", "benchmarks.launch.stages", *folders],
                     stdin=subprocess.DEVNULL,
@@ -193,15 +193,14 @@ def _progress(run: Run) -> float:
         return 1.0
     if run.stage == "train":
         try:
-            with open(run.folder / "log.jsonl", "rb") as log:
+            with open(run.folder / LOG, "rb") as log:
                 log.seek(max(0, log.seek(0, os.SEEK_END) - 2000))
                 lines = log.read().decode().splitlines()
             return json.loads(lines[-1])["step"] / run.settings["config"]["training"]["steps"]
         except (OSError, ValueError, KeyError, IndexError):
             return 0.0
     if run.stage == "sample":
-        parts = len(list((run.folder / "parts").glob("?????.npz")))
-        return min(0.99, parts * 32 / run.settings["benchmark"]["n"])
+        return min(0.99, writer.painted(run.folder) / run.settings["benchmark"]["n"])
     return 0.0
 
 
@@ -210,6 +209,6 @@ def _reason(run: Run) -> str:
         failure = json.loads((run.folder / "FAILED.json").read_text())
         return f"{failure['error']}: {failure['message']}"
     except (OSError, ValueError, KeyError):
-        if any(runs.state(run.root / name) != "done" for name in run.parents.values()):
+        if any(state(run.root / name) != "done" for name in run.parents.values()):
             return "a stage before it did not finish"
         return f"ended without a word; see {run.folder / 'output.log'}"

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dreamtext.files import write_text
 from slurm.task import Task
 
 if TYPE_CHECKING:
@@ -65,11 +66,8 @@ def recall(asked: Mapping[str, Any], root: Path, find: Callable[[], Sequence["Ru
 
 
 def _keep(path: Path, found: Outline) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}-{os.getpid()}")
     values = {"tasks": [t.to_dict() for t in found.tasks]}
-    beside.write_text(json.dumps({**values, "titles": found.titles, "steps": found.steps}))
-    os.replace(beside, path)
+    write_text(path, json.dumps({**values, "titles": found.titles, "steps": found.steps}))
     kept = sorted(path.parent.glob("*.json"), key=lambda p: p.stat().st_mtime, reverse=True)
     for old in kept[_KEPT:]:
         old.unlink(missing_ok=True)

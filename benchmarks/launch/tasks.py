@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slurm.task import Task
+from benchmarks.runs.folder import SPEC, STAGES
+from slurm.attempts import ATTEMPTS
+from slurm.task import DONE, Task
 
 if TYPE_CHECKING:
     from benchmarks.runs.folder import Run
     from benchmarks.study import Cell, Study
     from slurm.config import ClusterConfig
 
-STAGES = ("train", "sample", "score")
 HOME = "launch"
 PROBE_STEPS = 20
 
@@ -148,8 +149,8 @@ class Past:
         self._cache: dict[str, tuple[float | None, int]] = {}
         for folder in (f for root in roots for f in root.glob("*-????????????????")):
             try:
-                seconds = json.loads((folder / "DONE.json").read_text())["seconds"]
-                spec = json.loads((folder / "spec.json").read_text())
+                seconds = json.loads((folder / DONE).read_text())["seconds"]
+                spec = json.loads((folder / SPEC).read_text())
                 if _resumed(folder):
                     continue  # DONE tells only how long the last attempt took
                 key, amount = _kind(spec["stage"], spec["settings"])
@@ -171,7 +172,7 @@ class Past:
 
 def _resumed(folder: Path) -> bool:
     try:
-        return (folder / "attempts.jsonl").read_text().count('"outcome": "started"') > 1
+        return (folder / ATTEMPTS).read_text().count('"outcome": "started"') > 1
     except OSError:
         return False
 

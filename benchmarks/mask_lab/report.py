@@ -21,7 +21,7 @@ from benchmarks.mask_lab.sweep import (
 from benchmarks.metrics.options import Options
 from benchmarks.metrics.registry import score_samples
 from benchmarks.metrics.statistics import Estimate, bootstrap, paired_bootstrap
-from benchmarks.samples.folder import SampleFolder
+from benchmarks.samples.folder import SAMPLES, SampleFolder
 from dreamtext.configs.sections import MaskConfig
 from dreamtext.errors import UserError
 
@@ -34,12 +34,12 @@ def open_run(run: str | Path, root: Path) -> tuple[Attention, str]:
     Raises:
         UserError: neither of the two, or a run of another stage or not finished.
     """
-    from benchmarks.runs import folder as runs
+    from benchmarks.runs.folder import SPEC, load
     from dreamtext.configs.schema import from_dict
 
     folder = Path(run) if Path(run).is_dir() else root / run
-    if (folder / "spec.json").is_file():
-        found = runs.load(folder.resolve())
+    if (folder / SPEC).is_file():
+        found = load(folder.resolve())
         if found.stage != "sample" or found.state != "done":
             raise UserError(
                 f"'{folder}' is a {found.stage} stage and {found.state}; the laboratory reads "
@@ -47,7 +47,7 @@ def open_run(run: str | Path, root: Path) -> tuple[Attention, str]:
             )
         masks = from_dict(MaskConfig, found.settings["config"]["masks"])
         return Attention(SampleFolder(folder), masks), found.title or folder.name
-    if not (folder / "samples.jsonl").is_file():
+    if not (folder / SAMPLES).is_file():
         raise UserError(
             f"'{run}' is neither a folder of samples nor the name of a run in '{root}'; give "
             "runs/sample-<signature>, or any folder with samples.jsonl and attention.npz"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmarks.metrics.metric import Score
 from benchmarks.metrics.statistics import bootstrap, wilson
+from benchmarks.samples.folder import SAMPLES
 
 _COUNTED = ("SeqAcc", "SeqAcc-ci", "SeqAcc-folded")  # each sample is right or wrong
 
@@ -20,7 +21,7 @@ def supported_only(folder: Path, scores: Sequence[Score]) -> list[Score]:
     Args:
         folder: of samples, whose samples.jsonl may say `status` for each.
     """
-    lines = (json.loads(line) for line in (folder / "samples.jsonl").read_text().splitlines())
+    lines = (json.loads(line) for line in (folder / SAMPLES).read_text().splitlines())
     status = {line["id"]: line.get("status", "ok") for line in lines}
     if "unsupported" not in status.values():
         return []

@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.samples.folder import SAMPLES
 from benchmarks.study import Cell
+from slurm.task import sentence
 
 
 def explain(cells: Sequence[Cell]) -> list[str]:
@@ -28,8 +30,7 @@ def explain(cells: Sequence[Cell]) -> list[str]:
 def _undone(cell: Cell) -> str:
     for run in cell.runs:
         if run.state == "failed":
-            failed = json.loads((run.folder / "FAILED.json").read_text())
-            return f"the stage {run.stage} failed ({failed['error']}: {failed['message']})"
+            return f"the stage {run.stage} failed ({sentence(run.failure())})"
         if run.state != "done":
             return f"the stage {run.stage} has not been run to its end"
     return "not scored"
@@ -37,7 +38,7 @@ def _undone(cell: Cell) -> str:
 
 def _unanswered(folder: Path) -> list[str]:
     """What a system did not support or failed at, with how many samples and the commonest why."""
-    lines = [json.loads(text) for text in (folder / "samples.jsonl").read_text().splitlines()]
+    lines = [json.loads(text) for text in (folder / SAMPLES).read_text().splitlines()]
     said = []
     for status in ("unsupported", "error"):
         reasons = Counter(line["reason"] for line in lines if line.get("status") == status)

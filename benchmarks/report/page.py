@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.report import plots, tables
-from benchmarks.runs import folder as runs
+from benchmarks.runs.folder import PROVENANCE
 from benchmarks.study import Cell, Study
+from dreamtext.files import write_json
 
 SMALL = {
     "smoke": "These runs are the smoke preset's: they show that the loop works. Their numbers are "
@@ -41,13 +42,13 @@ def write(study: Study, cells: Sequence[Cell], folder: Path) -> None:
         if plots.sheet(study, cells, folder / name, task=benchmark.task):
             figures.append(name)
     (folder / "report.html").write_text(_page(study, (folder / "table.md").read_text(), figures))
-    runs.write_json(folder / "provenance.json", provenance(study, cells))  # last: see `shows`
+    write_json(folder / PROVENANCE, provenance(study, cells))  # last: see `shows`
 
 
 def shows(folder: Path, cells: Sequence[Cell]) -> bool:
     """Whether the report in a folder is whole and of exactly these cells' runs."""
     try:
-        about = json.loads((folder / "provenance.json").read_text())
+        about = json.loads((folder / PROVENANCE).read_text())
         return set(about["runs"]) == {run.name for cell in cells for run in cell.runs}
     except (OSError, ValueError, KeyError):
         return False
@@ -58,9 +59,9 @@ def provenance(study: Study, cells: Sequence[Cell]) -> dict:
     used = {run.name: run for cell in cells for run in cell.runs if run.state == "done"}
     found, seconds, revisions = {}, {}, set()
     for name, run in sorted(used.items()):
-        about = runs.provenance_of(run)
+        about = run.provenance()
         revisions.add((about["git"]["revision"], about["git"]["clean"]))
-        took = json.loads((run.folder / "DONE.json").read_text())["seconds"]
+        took = run.finished()["seconds"]
         found[name] = {"title": run.title, "seconds": round(took, 1)}
         seconds[run.stage] = round(seconds.get(run.stage, 0) + took, 1)
         packages = about["packages"]

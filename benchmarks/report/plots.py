@@ -77,11 +77,9 @@ def scores(study: Study, table: "pd.DataFrame", path: Path) -> None:
 def training(study: Study, cells: Sequence[Cell], path: Path) -> bool:
     """Validation mIoU against the step, a thin line a seed, a thick one their mean; False if no
     cell was trained."""
-    from dreamtext.training.validation import read_log
-
     curves: dict[str, list[dict[int, float]]] = {}
     for cell in {c.train.name: c for c in cells if c.train}.values():
-        log = read_log(cell.train.folder / "log.jsonl") if cell.train else []
+        log = cell.train.log() if cell.train else []
         points = {
             line["step"]: line["validation_miou"]
             for line in log
@@ -165,16 +163,16 @@ def mask_pictures(cell: Cell, n: int, level: float | None = None) -> np.ndarray 
     import torch
 
     from benchmarks.launch.stages import config_of
-    from benchmarks.samples.folder import SampleFolder
+    from benchmarks.samples.folder import ATTENTION, SampleFolder
     from dreamtext.objective.masks import average_attention, latent_character_masks
 
     folder = cell.sample.folder
-    if not (folder / "attention.npz").exists():
+    if not (folder / ATTENTION).exists():
         return None
     config = config_of(cell.sample)
     levels = config.sampling.attention_timesteps
     level = level or levels[len(levels) // 2]
-    with np.load(folder / "attention.npz") as saved:
+    with np.load(folder / ATTENTION) as saved:
         maps = {
             key: torch.from_numpy(saved[key][:n].astype(np.float32))
             for key in saved.files

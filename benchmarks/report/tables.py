@@ -1,6 +1,5 @@
 """From scored cells to one long table, and from that to the table people read."""
 
-import json
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -37,7 +36,7 @@ def collect(cells: Iterable[Cell]) -> "pd.DataFrame":
         if cell.score.state != "done":
             continue
         scored.setdefault(key, set()).add(cell.score.name)
-        for score in json.loads((cell.score.folder / "scores.json").read_text()):
+        for score in cell.score.scores():
             rows.append(
                 {
                     "variant": cell.variant.name,
@@ -131,7 +130,7 @@ def _per_image(cells: Sequence[Cell]) -> "pd.DataFrame | None":
 
     if not cells or any(c.score.state != "done" for c in cells):
         return None
-    parts = {c.seed: pd.read_csv(c.score.folder / "per_image.csv", index_col="id") for c in cells}
+    parts = {c.seed: c.score.per_image() for c in cells}
     return pd.concat(parts)
 
 

@@ -1,43 +1,46 @@
-"""Run folders: `runs/<stage>-<signature>/`. The only reader and writer of them.
+"""Run folders, `runs/<stage>-<signature>/`: what they hold, under which names.
 
-Done means `DONE.json` exists; it is written last, at once. Nothing else says done.
+    spec.json          what the run is: stage, identity, settings, parents
+    provenance.json    the code, environment and hardware of its last start
+    log.jsonl, checkpoints/, validation/, model/       of a training
+    manifest.json, samples.jsonl and pictures          of a sampling (`benchmarks.samples`)
+    scores.json, per_image.csv                         of a scoring
+    DONE.json | FAILED.json                            how it ended
+
+Done means `DONE.json` exists; it is written last, at once. Nothing else says done. Everyone else
+asks a `Run` for what its folder holds and spells none of these names.
 """
 
 import json
 import os
-import platform
-import shutil
-import subprocess
-import sys
-import time
-import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from dreamtext.errors import Interrupted, RunError
 from dreamtext.configs.schema import signature
-from slurm.lease import Lease
+from dreamtext.errors import RunError
+from dreamtext.files import LOG, MODEL, write_json
+from slurm.task import DONE, FAILED, read_failure
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Stage = Literal["train", "sample", "score"]
+STAGES: tuple[Stage, ...] = get_args(Stage)
 State = Literal["missing", "started", "done", "failed"]
 
-_RECORDED = ("torch", "diffusers", "accelerate", "numpy", "paddleocr", "onnxruntime", "clean-fid")
+SPEC = "spec.json"
+PROVENANCE = "provenance.json"
+MANIFEST = "manifest.json"
+SCORES = "scores.json"
+PER_IMAGE = "per_image.csv"
+OUTPUT = "output.log"  # what a stage started by `study run` printed
 
 
 def default_root() -> Path:
     """Where runs live: $DREAMTEXT_RUNS, else ./runs."""
     return Path(os.environ.get("DREAMTEXT_RUNS", "runs"))
-
-
-def write_json(path: Path, values: Any) -> None:
-    """Write a JSON file whole or not at all."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(json.dumps(values, indent=1) + "\n")
-    os.replace(beside, path)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +76,7 @@ class Run:
     def prepare(self) -> Path:
         """Make the folder with its `spec.json`, so that the stage can be run from the folder."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / "spec.json"
+        path = self.folder / SPEC
         if path.exists():
             _refuse_other(path, self.identity)
         else:
@@ -87,6 +90,50 @@ class Run:
             write_json(path, spec)
         return self.folder
 
+    def parent_runs(self) -> dict[str, "Run"]:
+        """The runs it reads, by stage.
+
+        Raises:
+            RunError: the folder of one is missing or damaged.
+        """
+        return {stage: load(self.root / name) for stage, name in self.parents.items()}
+
+    # --- what its folder holds ----------------------------------------------------------------
+
+    @property
+    def model(self) -> Path:
+        """Of a training that is done: the folder of the trained model."""
+        return self.folder / MODEL
+
+    def log(self) -> list[dict[str, Any]]:
+        """Of a training: every whole line of its log, in the order of steps."""
+        from dreamtext.training.log import read_log
+
+        return read_log(self.folder / LOG)
+
+    def scores(self) -> list[dict[str, Any]]:
+        """Of a scoring that is done: one row a metric."""
+        return json.loads((self.folder / SCORES).read_text())
+
+    def per_image(self) -> "pd.DataFrame":
+        """Of a scoring that is done: a row a sample by its id, a column a metric."""
+        import pandas as pd
+
+        return pd.read_csv(self.folder / PER_IMAGE, dtype={"id": str}).set_index("id")
+
+    def provenance(self) -> dict[str, Any]:
+        """What was recorded of it when it started; empty before that."""
+        path = self.folder / PROVENANCE
+        return json.loads(path.read_text()) if path.exists() else {}
+
+    def finished(self) -> dict[str, Any]:
+        """Of a run that is done: `finished` (seconds since 1970) and `seconds` it took."""
+        return json.loads((self.folder / DONE).read_text())
+
+    def failure(self) -> dict[str, Any]:
+        """Of a run that failed: `error`, `message`, `traceback`, `attempts`; else empty."""
+        return read_failure(self.folder)
+
 
 def load(folder: Path) -> Run:
     """A run from its folder.
@@ -94,7 +141,7 @@ def load(folder: Path) -> Run:
     Raises:
         RunError: there is no run in the folder, or its `spec.json` is damaged.
     """
-    path = folder / "spec.json"
+    path = folder / SPEC
     try:
         spec = json.loads(path.read_text())
         run = Run(root=folder.parent, **{k: spec[k] for k in _SPEC})
@@ -115,11 +162,11 @@ _SPEC = ("stage", "identity", "settings", "parents", "title")
 
 def state(folder: Path) -> State:
     """What a run's folder says of it."""
-    if (folder / "DONE.json").exists():
+    if (folder / DONE).exists():
         return "done"
-    if (folder / "FAILED.json").exists():
+    if (folder / FAILED).exists():
         return "failed"
-    return "started" if (folder / "spec.json").exists() else "missing"
+    return "started" if (folder / SPEC).exists() else "missing"
 
 
 def _refuse_other(path: Path, identity: dict[str, Any]) -> None:
@@ -134,125 +181,3 @@ def _refuse_other(path: Path, identity: dict[str, Any]) -> None:
             f"{path.parent} belongs to a run of another configuration; move it away, or name "
             "another folder with --runs"
         )
-
-
-def leads() -> bool:
-    """Whether this process is the first, or only, task of its job."""
-    several = int(os.environ.get("SLURM_NTASKS", "1")) > 1
-    return not several or os.environ.get("SLURM_PROCID", "0") == "0"
-
-
-class AlreadyDone(RunError):
-    """Another process finished the run between looking at it and taking its lease."""
-
-
-@contextmanager
-def working(run: Run) -> Iterator[None]:
-    """Hold a run's folder while its stage works; write DONE.json or FAILED.json at the end.
-
-    An interruption (`Interrupted`, Ctrl-C) writes neither: the run can simply be resumed. Of
-    several tasks of one SLURM job only the first holds the folder and says how it ended; the
-    others work with it.
-
-    Raises:
-        LeaseHeld: another process works in the folder.
-        AlreadyDone: another process finished the run just now.
-    """
-    folder = run.prepare()
-    if not leads():
-        yield
-        return
-    began = time.time()
-    with Lease(folder) as lease:
-        if run.state == "done":
-            raise AlreadyDone(f"{folder} was finished by another process in the meantime")
-        write_json(folder / "provenance.json", provenance(run))
-        try:
-            yield
-        except (Interrupted, KeyboardInterrupt):
-            raise
-        except BaseException as error:
-            write_json(folder / "FAILED.json", _failure(folder, error))
-            raise
-        if lease.lost:
-            raise RunError(f"another process took over {folder}; this one leaves it alone")
-        (folder / "FAILED.json").unlink(missing_ok=True)
-        write_json(folder / "DONE.json", {"finished": time.time(), "seconds": time.time() - began})
-
-
-def _failure(folder: Path, error: BaseException) -> dict[str, Any]:
-    try:
-        attempts = json.loads((folder / "FAILED.json").read_text())["attempts"] + 1
-    except (OSError, ValueError, KeyError):
-        attempts = 1
-    return {
-        "error": type(error).__name__,
-        "message": str(error),
-        "traceback": "".join(traceback.format_exception(error)),
-        "attempts": attempts,
-        "failed": time.time(),
-    }
-
-
-def forget(run: Run) -> None:
-    """Remove what a run has produced, so that it is done again."""
-    with Lease(run.folder):
-        (run.folder / "DONE.json").unlink(missing_ok=True)  # first: half removed is not done
-        for path in run.folder.iterdir():
-            if path.is_dir():
-                shutil.rmtree(path)
-            elif not path.name.startswith("lease-"):
-                path.unlink()
-
-
-def provenance(run: Run) -> dict[str, Any]:
-    """Code, environment, hardware and seeds of a run about to start."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    versions = {}
-    for package in _RECORDED:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return {
-        "git": git_state(),
-        "python": platform.python_version(),
-        "packages": versions,
-        "machine": {"processor": platform.machine(), "cores": os.cpu_count()},
-        "threads": os.environ.get("OMP_NUM_THREADS", "all"),
-        "seed": run.settings.get("seed"),
-        # Where folders lie on this machine is nobody's business, and decides nothing.
-        "command": [Path(word).name if Path(word).is_absolute() else word for word in sys.argv],
-        "started": time.time(),
-    }
-
-
-def record(run: Run, **found: Any) -> None:
-    """Add to a started run's provenance what only its stage could find out."""
-    write_json(run.folder / "provenance.json", provenance_of(run) | found)
-
-
-def provenance_of(run: Run) -> dict[str, Any]:
-    """What was recorded of a run when it started."""
-    return json.loads((run.folder / "provenance.json").read_text())
-
-
-def git_state() -> dict[str, str | bool]:
-    """Revision of the code and what differs from it; says so where git does not know."""
-    here = Path(__file__).resolve().parents[2]
-
-    def ask(*arguments: str) -> str:
-        return subprocess.run(
-            ["git", "-C", str(here), *arguments], capture_output=True, text=True, check=True
-        ).stdout
-
-    try:
-        difference = ask("diff", "HEAD", "--", "*.py", "*.toml")
-        return {
-            "revision": ask("rev-parse", "HEAD").strip(),
-            "clean": not difference,
-            "diff": difference[:100_000],
-        }
-    except (OSError, subprocess.CalledProcessError):
-        return {"revision": "unknown", "clean": False, "diff": ""}

@@ -4,13 +4,13 @@ import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from dreamtext.configs.schema import Checked, signature, to_dict
 from dreamtext.configs.sections import DataConfig
 from dreamtext.errors import UserError
-from dreamtext.configs.schema import Checked, signature, to_dict
 
 Task = Literal["reconstruction", "editing"]
 
@@ -30,15 +30,23 @@ class Benchmark(Checked):
         self.require(self.n > 0, "n must be positive")
 
 
+class Entry(NamedTuple):
+    """One sample of a manifest: its index in the split, the word to paint, the noise's seed."""
+
+    index: int
+    word: str
+    noise_seed: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """Entries are (index in the split, word to paint, seed of the noise)."""
+    """Which samples are painted, with which words, from which noise."""
 
     dataset: str
     split: str
     revision: str
     task: Task
-    entries: tuple[tuple[int, str, int], ...]
+    entries: tuple[Entry, ...]
 
     @property
     def hash(self) -> str:
@@ -59,7 +67,7 @@ def read(path: Path) -> Manifest:
     try:
         values: dict[str, Any] = json.loads(path.read_text())
         expected = values.pop("hash")
-        entries = tuple((int(i), str(w), int(s)) for i, w, s in values.pop("entries"))
+        entries = tuple(Entry(int(i), str(w), int(s)) for i, w, s in values.pop("entries"))
         manifest = Manifest(entries=entries, **values)
     except FileNotFoundError as error:
         raise UserError(f"there is no manifest {path}; write one with `data manifest`") from error
@@ -99,7 +107,7 @@ def draw(config: DataConfig, benchmark: Benchmark) -> Manifest:
         seed = int(rng.integers(2**31))
         if benchmark.task == "editing":
             word = other_word(word, rng, held_out=config.name == "embedded")
-        entries.append((index, word, seed))
+        entries.append(Entry(index, word, seed))
     return Manifest(
         dataset=config.name,
         split=benchmark.split,
@@ -157,7 +165,7 @@ def other_word(word: str, rng: np.random.Generator, held_out: bool = True) -> st
 
 @lru_cache(maxsize=64)
 def _held_out_words(length: int) -> tuple[str, ...]:
-    from dreamtext.data.embedded.world import word_split
     from dreamtext.data.embedded.words import words
+    from dreamtext.data.embedded.world import word_split
 
     return tuple(word for word in words(length) if word_split(word) == "test")

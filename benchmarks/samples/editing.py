@@ -1,6 +1,5 @@
 """Painting a word into a user's photograph with a trained scale model."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 
 from dreamtext import charset
 from dreamtext.errors import RunError, UserError
+from dreamtext.files import written_whole
 
 EMBEDDED_MODEL = Path(__file__).resolve().parents[2] / "results" / "models" / "small"
 # What a region takes of the training crops, on average: the model paints best at that size.
@@ -48,10 +48,9 @@ def edit_photograph(
     ):
         yield f"remark: words like {word!r} were not in its training; the result may be unreadable"
     painted = paint(loaded, pixels, box, word, seed)
-    beside = out.with_name(f".{out.stem}.{os.getpid()}{out.suffix}")
-    if not cv2.imwrite(str(beside), cv2.cvtColor(painted, cv2.COLOR_RGB2BGR)):
-        raise RunError(f"{out} could not be written; check the folder's permissions and space")
-    os.replace(beside, out)
+    with written_whole(out) as beside:
+        if not cv2.imwrite(str(beside), cv2.cvtColor(painted, cv2.COLOR_RGB2BGR)):
+            raise RunError(f"{out} could not be written; check the folder's permissions and space")
     yield f"wrote {out}"
 
 

@@ -11,13 +11,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
 from dreamtext.errors import UserError
 
 Source = Literal["truth", "raw", "composited"]
+SOURCES: tuple[Source, ...] = get_args(Source)
+SAMPLES = "samples.jsonl"
+TRUTH = "truth.npz"
+ATTENTION = "attention.npz"
+ATTENTION_META = "attention.json"
 
 
 class Unavailable(Exception):
@@ -48,7 +53,7 @@ class SampleFolder:
 
     @cached_property
     def records(self) -> list[Record]:
-        file = self.path / "samples.jsonl"
+        file = self.path / SAMPLES
         if not file.is_file():
             raise UserError(
                 f"'{self.path}' is not a folder of samples: it has no samples.jsonl. Give the "
@@ -155,7 +160,7 @@ class SampleFolder:
     @cached_property
     def characters(self) -> tuple[np.ndarray, np.ndarray]:
         """Index maps (N, H, W) uint8 and whether each is known (N,) bool."""
-        file = self.path / "truth.npz"
+        file = self.path / TRUTH
         if not file.is_file():
             raise Unavailable(f"no ground-truth character masks ({file.name} is missing)")
         with np.load(file, allow_pickle=False) as arrays:
@@ -170,8 +175,8 @@ class SampleFolder:
     @cached_property
     def attention_meta(self) -> dict:
         """Timesteps and layers ({name: [h, w]}) of the saved attention."""
-        file = self.path / "attention.json"
-        if not file.is_file() or not (self.path / "attention.npz").is_file():
+        file = self.path / ATTENTION_META
+        if not file.is_file() or not (self.path / ATTENTION).is_file():
             raise Unavailable(
                 "no saved attention (attention.npz): only our own models save it, on the task "
                 "reconstruction"
@@ -181,7 +186,7 @@ class SampleFolder:
     def attention(self, timestep: float) -> dict[str, np.ndarray]:
         """Maps (N, L, h, w) float16 by layer at one saved timestep, averaged over heads."""
         meta, found = self.attention_meta, {}
-        with np.load(self.path / "attention.npz", allow_pickle=False) as arrays:
+        with np.load(self.path / ATTENTION, allow_pickle=False) as arrays:
             for layer, size in meta["layers"].items():
                 key = f"{timestep:g}/{layer}"
                 if key not in arrays:

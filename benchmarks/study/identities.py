@@ -10,16 +10,24 @@ from benchmarks.runs.folder import Run
 from benchmarks.runs.manifest import Benchmark, Manifest, draw
 from dreamtext.configs.schema import identity, to_dict
 from dreamtext.configs.sections import Config, DataConfig, MaskConfig, ScoringConfig
+from dreamtext.weights.starting import weight_hashes
 
 
 def train_run(config: Config, root: Path, title: str = "") -> Run:
-    """The training run of a configuration; how it samples and is scored is no part of it."""
+    """The training run of a configuration; how it samples and is scored is no part of it.
+
+    Raises:
+        UserError: a weight file it starts from is missing.
+    """
     later = ("sampling", "scoring")
     own = [f.name for f in fields(config) if f.name not in later]
     meaning = {name: _meaning(getattr(config, name)) for name in own}
+    identity = {"config": meaning, "data_revision": _train_revision(config.data)}
+    if hashes := weight_hashes(config):
+        identity["weights"] = hashes
     return Run(
         stage="train",
-        identity={"config": meaning, "data_revision": _train_revision(config.data)},
+        identity=identity,
         settings={"config": _plain(config), "seed": config.seed},
         parents={},
         root=root,

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from dreamtext.files import write_text
+
 CHUNK = 500
 
 Layout = Mapping[str, tuple[tuple[int, ...], str]]
@@ -77,6 +79,4 @@ def _fill(folder: Path, size: int, layout: Layout, make: Callable, title: str) -
 
 
 def _write_progress(path: Path, rows: int) -> None:
-    beside = path.with_suffix(".tmp")
-    beside.write_text(json.dumps({"rows": rows}))
-    os.replace(beside, path)
+    write_text(path, json.dumps({"rows": rows}))

@@ -1,7 +1,6 @@
 """Reads every file of a prepared data set once and tells which are bad."""
 
 import json
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -15,6 +14,7 @@ from dreamtext.data.annotation import Files, Reason
 from dreamtext.data.formats import format_named
 from dreamtext.data.index import Index
 from dreamtext.errors import Interrupted
+from dreamtext.files import write_text
 
 _SAVE_EVERY = 1000
 
@@ -93,6 +93,4 @@ def _resume(note: Path, revision: str) -> tuple[int, list[tuple[str, str]]]:
 
 
 def _save(note: Path, values: dict[str, Any]) -> None:
-    partial = note.with_name(note.name + ".partial")
-    partial.write_text(json.dumps(values))
-    os.replace(partial, note)
+    write_text(note, json.dumps(values))

@@ -27,6 +27,7 @@ from dreamtext.data.formats import format_named
 from dreamtext.data.index import FOLDER, IMAGES, VERSION, WORDS
 from dreamtext.data.splits import SPLITS
 from dreamtext.errors import Interrupted, UserError
+from dreamtext.files import write_text, written_whole
 
 _BATCH_ROWS = 1 << 16
 
@@ -142,7 +143,7 @@ def read_chunk(name: str, root: Path, items: list[Any], target: Path, min_region
         pictures.append(picture)
     _write(target.with_suffix(".words"), [pa.RecordBatch.from_pylist(words, WORDS)], WORDS)
     _write(target.with_suffix(".images"), [pa.RecordBatch.from_pylist(pictures, IMAGES)], IMAGES)
-    _write_text(target.with_suffix(".json"), json.dumps(tally.values()))
+    write_text(target.with_suffix(".json"), json.dumps(tally.values()))
     return len(items)
 
 
@@ -242,7 +243,7 @@ def _merge(
         "splits": {s: splits[s] for s in SPLITS},
         **{k: dict(sorted(v.items(), key=lambda p: -p[1])) for k, v in tally.values().items()},
     }
-    _write_text(folder / "index.json", json.dumps(report, indent=2))
+    write_text(folder / "index.json", json.dumps(report, indent=2))
     return report
 
 
@@ -286,19 +287,16 @@ def _table(path: Path) -> pa.Table:
 
 def _write(path: Path, batches: Iterator[pa.RecordBatch] | list, schema: pa.Schema) -> int:
     """Write an Arrow file beside and rename it; how many rows it has."""
-    partial, rows = path.with_name(path.name + ".partial"), 0
-    with pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+    rows = 0
+    with (
+        written_whole(path) as beside,
+        pa.OSFile(str(beside), "wb") as sink,
+        pa.ipc.new_file(sink, schema) as writer,
+    ):
         for batch in batches:
             writer.write_batch(batch)
             rows += batch.num_rows
-    os.replace(partial, path)
     return rows
-
-
-def _write_text(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, "utf-8")
-    os.replace(partial, path)
 
 
 def _root_seen_from(folder: Path, root: Path) -> str:

@@ -23,6 +23,7 @@ from tqdm import tqdm
 from dreamtext.data.formats import format_named
 from dreamtext.data.index import FOLDER, Index
 from dreamtext.errors import Interrupted, RunError, UserError
+from dreamtext.files import write_text, written_whole
 
 _OPEN_FILES = 64
 FILES = pa.schema(
@@ -199,9 +200,7 @@ def _finish(index: Index, out: Path, count: int, images: int) -> dict[str, Any]:
     for name in ("words.arrow", "images.arrow"):
         shutil.copyfile(index.folder / name, folder / name)
     report = {**index.meta, "root": "..", "shards": {"count": count, "images": images}}
-    partial = folder / "index.json.partial"
-    partial.write_text(json.dumps(report, indent=2), "utf-8")
-    os.replace(partial, folder / "index.json")
+    write_text(folder / "index.json", json.dumps(report, indent=2))
     for path in (*parts, folder / "packing.json"):
         path.unlink()
     return report
@@ -211,9 +210,8 @@ def _write_table(path: Path, table: pa.Table) -> None:
     sink = io.BytesIO()
     with pa.ipc.new_file(sink, FILES) as writer:
         writer.write_table(table)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(sink.getvalue())
-    os.replace(partial, path)
+    with written_whole(path) as beside:
+        beside.write_bytes(sink.getvalue())
 
 
 def _read_table(path: Path) -> pa.Table:

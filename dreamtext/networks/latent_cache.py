@@ -1,7 +1,6 @@
 """Latents kept on disk: at full size the autoencoder costs as much as the rest of a step."""
 
 import hashlib
-import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -9,6 +8,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+
+from dreamtext.files import written_whole
 
 
 class LatentCache:
@@ -53,7 +54,5 @@ def _read(path: Path) -> Tensor | None:
 
 
 def _write(path: Path, latents: Tensor) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(f".{os.getpid()}.tmp")
-    save_file({"latents": latents.contiguous()}, beside)
-    os.replace(beside, path)
+    with written_whole(path) as beside:
+        save_file({"latents": latents.contiguous()}, beside)

@@ -49,6 +49,19 @@ class PipelineModel(ModelMixin, ConfigMixin):
         made.net = model
         return made.eval()
 
+    @classmethod
+    def from_pretrained(cls, *arguments: Any, **options: Any) -> "PipelineModel":
+        """As diffusers loads it, with every tensor moved to memory of its own.
+
+        Tensors mapped from a safetensors file may lie unaligned, and some processors then take
+        kernels whose last bits differ: the same weights would paint other pictures.
+        """
+        loaded = super().from_pretrained(*arguments, **options)
+        model = loaded[0] if isinstance(loaded, tuple) else loaded
+        for tensor in (*model.parameters(), *model.buffers()):
+            tensor.data = tensor.data.clone()
+        return loaded
+
 
 @dataclass
 class DreamTextOutput(BaseOutput):

@@ -20,6 +20,7 @@ from tqdm import tqdm
 from dreamtext.configs.sections import Config
 from dreamtext.data.sample import Batch, Dataset, collate
 from dreamtext.errors import Interrupted, RunError, UserError
+from dreamtext.files import CHECKPOINTS, MODEL
 from dreamtext.networks.attention import text_attention
 from dreamtext.networks.latent_cache import LatentCache
 from dreamtext.networks.model import DreamText
@@ -28,6 +29,7 @@ from dreamtext.training import optimizer, validation
 from dreamtext.training import pretraining as practice
 from dreamtext.training.average import Average
 from dreamtext.training.batches import StepOrder, draw_step, step_seed
+from dreamtext.training.log import Log
 from dreamtext.weights import checkpoints, pretrained
 
 
@@ -82,7 +84,7 @@ class Trainer:
 
     def resume(self) -> int:
         """Load the newest checkpoint, if there is one; the number of steps already done."""
-        found = checkpoints.load_checkpoint(self.folder / "checkpoints")
+        found = checkpoints.load_checkpoint(self.folder / CHECKPOINTS)
         if found is None:
             return 0
         done, tensors, states = found
@@ -98,7 +100,7 @@ class Trainer:
 
     def save(self, done: int) -> None:
         checkpoints.save_checkpoint(
-            self.folder / "checkpoints",
+            self.folder / CHECKPOINTS,
             done,
             {"model": self.model.state_dict(), "average": self.average.shadow},
             [o.state_dict() for o in [*self.optimizers, self.accelerator.scaler] if o is not None],
@@ -168,7 +170,7 @@ def train(
     _refuse_without_characters(config, dataset)
     trainer = Trainer(config, folder, accelerator)
     start = trainer.resume()
-    log = validation.Log(folder, enabled=writer)
+    log = Log(folder, enabled=writer)
     log.truncate(start or -1)
     if start == 0 and (learned := practice.before_training(trainer.model, dataset)):
         log.append({"step": 0, **learned})
@@ -214,7 +216,7 @@ def train(
     if trainer.average.decay:
         trainer.average.copy(trainer.average.shadow)
     if writer:
-        checkpoints.save_model(trainer.model, folder / "model")
+        checkpoints.save_model(trainer.model, folder / MODEL)
     accelerator.wait_for_everyone()
     return trainer.model.eval()
 

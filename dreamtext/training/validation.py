@@ -1,7 +1,5 @@
 """What a run shows of itself while it trains: the log, mIoU on held-out samples, a small sheet."""
 
-import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +9,7 @@ import torch
 from torch import Tensor
 
 from dreamtext.data.sample import Batch, Dataset, collate
+from dreamtext.files import VALIDATION
 from dreamtext.networks.model import DreamText
 from dreamtext.objective import masks
 from dreamtext.sampling.solve import attention_at, composite, noise_for, repaint
@@ -18,41 +17,6 @@ from dreamtext.sampling.solve import attention_at, composite, noise_for, repaint
 SAMPLES = 64
 SHOWN = 8
 NOISE_LEVEL = 0.6
-
-
-class Log:
-    """`log.jsonl`: one JSON object a line, in the order of steps."""
-
-    def __init__(self, folder: Path, *, enabled: bool = True) -> None:
-        self.path, self.enabled = folder / "log.jsonl", enabled
-
-    def append(self, values: dict[str, Any]) -> None:
-        if self.enabled:
-            with open(self.path, "a") as file:
-                file.write(json.dumps(values) + "\n")
-
-    def truncate(self, step: int) -> None:
-        """Drop what was logged after `step`, or half written: it is about to be repeated."""
-        if not self.enabled:
-            return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        kept = [line for line in read_log(self.path) if line["step"] <= step]
-        beside = self.path.with_suffix(".tmp")
-        beside.write_text("".join(json.dumps(line) + "\n" for line in kept))
-        os.replace(beside, self.path)
-
-
-def read_log(path: Path) -> list[dict[str, Any]]:
-    """Every whole line of a log; a last line cut short by a kill is left out."""
-    if not path.exists():
-        return []
-    lines = []
-    for text in path.read_text().splitlines():
-        try:
-            lines.append(json.loads(text))
-        except json.JSONDecodeError:
-            break
-    return lines
 
 
 def validate(model: DreamText, held_out: Dataset, folder: Path, step: int) -> dict[str, Any]:
@@ -69,7 +33,7 @@ def validate(model: DreamText, held_out: Dataset, folder: Path, step: int) -> di
     score = mask_score(average, batch, model) if batch.has_characters.any() else None
     few = Batch(**{name: value[:SHOWN] for name, value in vars(batch).items()})
     painted = composite(repaint(model, few, noise[:SHOWN], config.sampling), few)
-    path = folder / "validation" / f"step-{step:08d}.png"
+    path = folder / VALIDATION / f"step-{step:08d}.png"
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = torch.cat([few.image, few.masked_image, painted]).unflatten(0, (3, -1))
     cv2.imwrite(str(path), _sheet(rows)[..., ::-1])

@@ -13,8 +13,7 @@ from dreamtext.errors import RunError, UserError
 from dreamtext.networks.model import DreamText
 from dreamtext.weights import released_layout as layout
 from dreamtext.weights.files import Shapes, read_tensors, refuse_mismatch, shapes_of
-
-_FOLDER_FILES = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")
+from dreamtext.weights.starting import weight_file
 
 
 def load(model: DreamText) -> None:
@@ -40,22 +39,6 @@ def load(model: DreamText) -> None:
         if config.glyph.kind != "vitstr":
             raise UserError("model.glyph.weights is for model.glyph.kind=vitstr")
         _load_vitstr(model.glyph_encoder, config.glyph.weights)
-
-
-def weight_file(path: str | Path, part: str) -> Path:
-    """The file of a part in a diffusers folder (its own or the whole pipeline's), or the path."""
-    path = Path(path)
-    if not path.is_dir():
-        return path
-    inner = {"unet": "unet", "autoencoder": "vae"}[part]
-    for folder in (path, path / inner):
-        for name in _FOLDER_FILES:
-            if (folder / name).is_file():
-                return folder / name
-    raise UserError(
-        f"{path} is not a diffusers folder of the {part}: expected {_FOLDER_FILES[0]} in it or in "
-        f"its folder {inner}"
-    )
 
 
 def _load(model: DreamText, part: str, path: str, fresh: set[str]) -> None:

@@ -1,6 +1,5 @@
 """Reading and writing whole checkpoints in the released layout (UDiffText's is the same)."""
 
-import os
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from torch import Tensor
 from dreamtext.configs.paper import paper
 from dreamtext.configs.sections import Config, ModelConfig
 from dreamtext.errors import UserError
+from dreamtext.files import written_whole
 from dreamtext.networks.model import DreamText
 from dreamtext.weights import released_layout as layout
 from dreamtext.weights.files import Shapes, read_tensors, refuse_mismatch, shapes_of
@@ -146,7 +146,5 @@ def export_released(model: DreamText, path: str | Path, *, training: bool = Fals
         found[name] = state[ours].detach().cpu().reshape(shape).contiguous()
         if name.startswith(layout.AUTOENCODER):
             found[layout.MASKED + name[len(layout.AUTOENCODER) :]] = found[name].clone()
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(found, partial)
-    os.replace(partial, path)
+    with written_whole(path) as beside:
+        save_file(found, beside)

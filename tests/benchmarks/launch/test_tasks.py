@@ -10,7 +10,7 @@ from helpers.paths import ROOT
 
 from benchmarks.commands.selection import duration, find_run
 from benchmarks.launch import tasks as grid
-from benchmarks.runs import folder as runs
+from benchmarks.runs.work import working
 from benchmarks.study import Study, Variant, load_study
 from benchmarks.study.variants import axis, cross
 from dreamtext.errors import UserError
@@ -141,15 +141,15 @@ def test_of_a_jobs_tasks_only_the_first_holds_the_folder_and_says_done(study, mo
     run = grid.distinct_runs(cells)[0]
     monkeypatch.setenv("SLURM_NTASKS", "2")
     monkeypatch.setenv("SLURM_PROCID", "1")
-    with runs.working(run):
+    with working(run):
         assert not list(run.folder.glob("lease-*"))
     assert run.state == "started"
     monkeypatch.setenv("SLURM_PROCID", "0")
-    with runs.working(run):
+    with working(run):
         assert list(run.folder.glob("lease-*"))
         monkeypatch.setenv("SLURM_PROCID", "1")
         problem = pytest.raises(ValueError, match="first task")
-        with runs.working(run), problem, runs.working(run):
+        with working(run), problem, working(run):
             raise ValueError("only the first task's failure is the run's")
         monkeypatch.setenv("SLURM_PROCID", "0")
     assert run.state == "done"

@@ -13,7 +13,7 @@ from benchmarks import cli
 from benchmarks.launch import outline
 from benchmarks.launch.stages import execute
 from benchmarks.metrics import options
-from benchmarks.runs import folder as runs
+from benchmarks.runs.folder import load
 from benchmarks.runs.manifest import Benchmark
 from benchmarks.study import Study, Variant
 from benchmarks.study.identities import score_run, system_run
@@ -91,7 +91,7 @@ def test_given_files_make_a_score_run_of_their_own_and_are_recorded(
     about = json.loads((folder / "provenance.json").read_text())
     assert about["given"] == {name: file_hash(path) for name, path in files.items()}
     assert about["scoring"] == {name: str(path) for name, path in files.items()}
-    assert runs.load(folder).identity["judge"] == file_hash(files["judge"])
+    assert load(folder).identity["judge"] == file_hash(files["judge"])
 
 
 def test_without_any_the_signature_is_what_it_always_was(sampled):

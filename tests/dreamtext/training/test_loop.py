@@ -15,8 +15,8 @@ from dreamtext.errors import Interrupted, RunError
 from dreamtext.networks.model import DreamText, coordinates, fourier_features
 from dreamtext.training import loop as training
 from dreamtext.training.batches import StepOrder, draw_step
+from dreamtext.training.log import read_log
 from dreamtext.training.optimizer import orthogonalise
-from dreamtext.training.validation import read_log
 from dreamtext.weights import checkpoints
 
 

@@ -118,7 +118,7 @@ def test_vitstr_by_its_own_names(tmp_path):
 def test_wrong_files_are_named(imported, tmp_path):
     with pytest.raises(UserError, match="not a diffusers folder of the unet"):
         pretrained.load(fresh(imported.config, f"model.unet.weights={tmp_path}"))
-    with pytest.raises(UserError, match="no file"):
+    with pytest.raises(UserError, match="which is not there"):
         pretrained.load(fresh(imported.config, f"model.unet.weights={tmp_path}/absent.ckpt"))
     save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors")
     with pytest.raises(RunError, match="holds no unet in the original layout"):

@@ -1,0 +1,87 @@
+"""Working in a run's folder: one writer at a time, and one word at the end, done or failed."""
+
+import json
+import os
+import shutil
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmarks.runs import provenance
+from benchmarks.runs.folder import PROVENANCE, Run
+from dreamtext.errors import Interrupted, RunError
+from dreamtext.files import write_json
+from slurm.lease import Lease
+from slurm.task import DONE, FAILED
+
+
+def leads() -> bool:
+    """Whether this process is the first, or only, task of its job."""
+    several = int(os.environ.get("SLURM_NTASKS", "1")) > 1
+    return not several or os.environ.get("SLURM_PROCID", "0") == "0"
+
+
+class AlreadyDone(RunError):
+    """Another process finished the run between looking at it and taking its lease."""
+
+
+@contextmanager
+def working(run: Run) -> Iterator[None]:
+    """Hold a run's folder while its stage works; write DONE.json or FAILED.json at the end.
+
+    An interruption (`Interrupted`, Ctrl-C) writes neither: the run can simply be resumed. Of
+    several tasks of one SLURM job only the first holds the folder and says how it ended; the
+    others work with it.
+
+    Raises:
+        LeaseHeld: another process works in the folder.
+        AlreadyDone: another process finished the run just now.
+    """
+    folder = run.prepare()
+    if not leads():
+        yield
+        return
+    began = time.time()
+    with Lease(folder) as lease:
+        if run.state == "done":
+            raise AlreadyDone(f"{folder} was finished by another process in the meantime")
+        write_json(folder / PROVENANCE, provenance.collect(run))
+        try:
+            yield
+        except (Interrupted, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            write_json(folder / FAILED, _failure(folder, error))
+            raise
+        if lease.lost:
+            raise RunError(f"another process took over {folder}; this one leaves it alone")
+        (folder / FAILED).unlink(missing_ok=True)
+        write_json(folder / DONE, {"finished": time.time(), "seconds": time.time() - began})
+
+
+def _failure(folder: Path, error: BaseException) -> dict[str, Any]:
+    try:
+        attempts = json.loads((folder / FAILED).read_text())["attempts"] + 1
+    except (OSError, ValueError, KeyError):
+        attempts = 1
+    return {
+        "error": type(error).__name__,
+        "message": str(error),
+        "traceback": "".join(traceback.format_exception(error)),
+        "attempts": attempts,
+        "failed": time.time(),
+    }
+
+
+def forget(run: Run) -> None:
+    """Remove what a run has produced, so that it is done again."""
+    with Lease(run.folder):
+        (run.folder / DONE).unlink(missing_ok=True)  # first: half removed is not done
+        for path in run.folder.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif not path.name.startswith("lease-"):
+                path.unlink()

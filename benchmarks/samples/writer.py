@@ -1,0 +1,124 @@
+"""Writing a folder of samples: parts while it is painted, the files of `folder` at the end."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchmarks.runs.manifest import Entry, Manifest
+from benchmarks.samples.folder import ATTENTION, ATTENTION_META, SAMPLES, SOURCES, TRUTH
+from dreamtext.files import write_json, write_text, written_whole
+
+if TYPE_CHECKING:
+    from dreamtext.data.sample import Dataset, Sample
+
+CHUNK = 32
+PARTS = "parts"
+
+Arrays = dict[str, np.ndarray]
+ANSWERED = ("status", "reason", "seconds")  # of systems that are not ours
+_ATTENTION = "attention/"
+
+
+def part_name(level: float, layer: str) -> str:
+    """The name of an array of saved attention in a part."""
+    return f"{_ATTENTION}{level:g}/{layer}"
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """The `number`-th `CHUNK` entries of a manifest: what is painted, kept and resumed as one."""
+
+    number: int
+    entries: Sequence[Entry]
+
+    def path(self, folder: Path) -> Path:
+        return folder / PARTS / f"{self.number:05d}.npz"
+
+
+def chunks(manifest: Manifest) -> list[Chunk]:
+    """All chunks of a manifest, in order."""
+    starts = range(0, len(manifest.entries), CHUNK)
+    return [
+        Chunk(number, manifest.entries[start : start + CHUNK])
+        for number, start in enumerate(starts)
+    ]
+
+
+def missing(manifest: Manifest, folder: Path) -> list[Chunk]:
+    """The chunks that a folder has no part of yet."""
+    return [chunk for chunk in chunks(manifest) if not chunk.path(folder).exists()]
+
+
+def painted(folder: Path) -> int:
+    """About how many entries a folder being painted has parts of."""
+    return CHUNK * len(list((folder / PARTS).glob("?????.npz")))
+
+
+def write_part(folder: Path, chunk: Chunk, arrays: Arrays) -> None:
+    """Keep what was painted for a chunk, whole or not at all."""
+    with written_whole(chunk.path(folder)) as beside:
+        np.savez(beside, **arrays)
+
+
+def assemble(manifest: Manifest, dataset: "Dataset", folder: Path) -> None:
+    """The sample folder's files from its parts: pictures, truth, attention, one line a sample."""
+    from PIL import Image
+
+    lines: list[dict[str, Any]] = []
+    characters: list[np.ndarray] = []
+    known: list[bool] = []
+    attention: dict[str, list[np.ndarray]] = {}
+    for source in SOURCES:
+        (folder / source).mkdir(exist_ok=True)
+    for chunk in chunks(manifest):
+        with np.load(chunk.path(folder)) as part:
+            arrays = dict(part)
+        for place, entry in enumerate(chunk.entries):
+            sample = dataset[entry.index]
+            pictures = {
+                "truth": sample.image,
+                "raw": arrays["raw"][place],
+                "composited": arrays["composited"][place],
+            }
+            for source, picture in pictures.items():
+                Image.fromarray(picture).save(folder / source / f"{sample.id}.png")
+            characters.append(sample.characters)
+            known.append(sample.has_characters)
+            answer = {k: arrays[k][place].item() for k in ANSWERED if k in arrays}
+            lines.append(_line(sample, entry) | answer)
+        for name, array in arrays.items():
+            if name.startswith(_ATTENTION):
+                attention.setdefault(name.removeprefix(_ATTENTION), []).append(array)
+    np.savez_compressed(
+        folder / TRUTH, characters=np.stack(characters), has_characters=np.array(known)
+    )
+    if attention:
+        _write_attention(folder, {k: np.concatenate(parts) for k, parts in attention.items()})
+    # Last: a folder with this file is complete.
+    write_text(folder / SAMPLES, "".join(json.dumps(line) + "\n" for line in lines))
+    shutil.rmtree(folder / PARTS)
+
+
+def _line(sample: "Sample", entry: Entry) -> dict[str, Any]:
+    rows, columns = np.nonzero(sample.region)
+    box = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+    return {
+        "id": sample.id,
+        "source_word": sample.word,
+        "word": entry.word,
+        "box": [int(v) for v in box],
+        "quad": [[round(float(v), 3) for v in corner] for corner in sample.quad],
+        "noise_seed": entry.noise_seed,
+    }
+
+
+def _write_attention(folder: Path, maps: Arrays) -> None:
+    np.savez(folder / ATTENTION, **maps)
+    layers = {name.split("/", 1)[1]: list(array.shape[2:]) for name, array in maps.items()}
+    levels = sorted({float(name.split("/", 1)[0]) for name in maps})
+    write_json(folder / ATTENTION_META, {"timesteps": levels, "layers": layers})

@@ -1,0 +1,39 @@
+"""The training log: one JSON object a line, in the order of steps."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from dreamtext.files import LOG, write_text
+
+
+class Log:
+    """`log.jsonl`: one JSON object a line, in the order of steps."""
+
+    def __init__(self, folder: Path, *, enabled: bool = True) -> None:
+        self.path, self.enabled = folder / LOG, enabled
+
+    def append(self, values: dict[str, Any]) -> None:
+        if self.enabled:
+            with open(self.path, "a") as file:
+                file.write(json.dumps(values) + "\n")
+
+    def truncate(self, step: int) -> None:
+        """Drop what was logged after `step`, or half written: it is about to be repeated."""
+        if not self.enabled:
+            return
+        kept = [line for line in read_log(self.path) if line["step"] <= step]
+        write_text(self.path, "".join(json.dumps(line) + "\n" for line in kept))
+
+
+def read_log(path: Path) -> list[dict[str, Any]]:
+    """Every whole line of a log; a last line cut short by a kill is left out."""
+    if not path.exists():
+        return []
+    lines = []
+    for text in path.read_text().splitlines():
+        try:
+            lines.append(json.loads(text))
+        except json.JSONDecodeError:
+            break
+    return lines
