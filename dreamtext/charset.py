@@ -1,4 +1,4 @@
-"""The 94 printable characters <-> ids; id 0 is padding (METHOD: `string.printable` sans space)."""
+"""The 94 printable characters <-> ids; id 0 is padding; `string.printable`, no space."""
 
 import string
 

@@ -19,6 +19,7 @@ from dreamtext.configs.schema import override
 from dreamtext.configs.sections import Config
 from dreamtext.data.sample import Batch
 from dreamtext.networks.model import DreamText
+from dreamtext.objective.schedule import weights_at
 from dreamtext.objective.step import TrainingStep
 from dreamtext.training import batches, memory, optimizer
 from dreamtext.training.loop import select_trainable
@@ -92,7 +93,7 @@ def main() -> None:
     step = TrainingStep(model.train())
     optimizers = optimizer.build(model, config.training)
     report("build")
-    terms = step(batch_of(config), batches.draw_step(config, 0), True)
+    terms = step(batch_of(config), batches.draw_step(config, 0), weights_at(config, 0))
     report("forward", str({name: round(value.item(), 6) for name, value in terms.items()}))
     terms["total"].backward()
     trained = {n: p for n, p in model.named_parameters() if p.requires_grad}

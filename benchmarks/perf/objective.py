@@ -41,7 +41,7 @@ def ours(probabilities: dict[str, Tensor], tokens: Tensor, config: MaskConfig, f
     rows, letters = masks.word_rows(average, tokens), tokens != 0
     if form == "l2":
         return losses.attention_l2(rows, found, letters)
-    return losses.attention_max(rows, found, letters).mean()
+    return losses.attention_max(rows, found, letters)
 
 
 def inputs(batch: int, layers: int, device: str) -> tuple[dict[str, Tensor], Tensor]:

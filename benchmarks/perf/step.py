@@ -22,6 +22,7 @@ from dreamtext.configs.presets import preset
 from dreamtext.configs.schema import override
 from dreamtext.data import open_dataset
 from dreamtext.data.sample import Batch, collate
+from dreamtext.objective.schedule import weights_at
 from dreamtext.training.batches import Draw, draw_step
 from dreamtext.training.loop import Trainer
 
@@ -59,10 +60,10 @@ def main() -> None:
     dataset = open_dataset(config.data, "validation")
     size = config.training.batch_size
     batch = collate([dataset[i] for i in range(size)])
-    full, plain = [], []
+    full, plain, weights = [], [], weights_at(config, 0)
     for number in range(chosen.rounds + 2):
         draw = draw_step(config, number)
-        full.append(timed(trainer, lambda d=draw: trainer.step(batch, d, True)["total"]))
+        full.append(timed(trainer, lambda d=draw: trainer.step(batch, d, weights)["total"]))
         plain.append(timed(trainer, lambda d=draw: plain_loss(trainer, batch, d)))
     full, plain = full[2:], plain[2:]  # the first rounds warm up
     ratios = sorted(a / b for a, b in zip(full, plain, strict=True))

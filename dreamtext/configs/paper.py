@@ -1,4 +1,4 @@
-"""The paper's scale, and the released code's choices, as configurations (METHOD)."""
+"""The paper's scale (arXiv 2405.14701, section 4), and the released code's choices."""
 
 from dataclasses import replace
 
@@ -30,7 +30,18 @@ def paper(dataset: str = "laion_ocr") -> Config:
     """
     steps = STEPS[dataset]
     return Config(
-        data=DataConfig(name=dataset, height=512, width=512, alphabet="printable"),
+        data=DataConfig(
+            name=dataset,
+            height=512,
+            width=512,
+            max_length=12,
+            alphabet="printable",
+            min_word_length=3,
+            max_word_length=4,
+            fonts=12,
+            train_size=40_000,
+            seed=0,
+        ),
         model=ModelConfig(
             text=TextEncoderConfig(
                 width=2048,
@@ -40,8 +51,11 @@ def paper(dataset: str = "laion_ocr") -> Config:
                 dropout=0.1,
                 null_token=False,
                 mask_padding=False,
+                trainable_layers=-1,
             ),
-            glyph=GlyphEncoderConfig(kind="vitstr", height=224, width=224, features=768),
+            glyph=GlyphEncoderConfig(
+                kind="vitstr", height=224, width=224, features=768, pretrain_steps=0
+            ),
             autoencoder=AutoencoderConfig(
                 kind="kl", channels=4, downscale=8, scaling_factor=0.18215
             ),
@@ -51,19 +65,46 @@ def paper(dataset: str = "laion_ocr") -> Config:
                 heads=(5, 10, 20, 20),
                 attention=(True, True, True, False),
                 norm_groups=32,
+                linear_projection=True,
+                trainable="all",
                 coordinates=False,
                 coordinate_octaves=0,
                 text_attention="zero_output",
             ),
         ),
         diffusion=DiffusionConfig(
-            schedule="scaled_linear", prediction="epsilon", zero_terminal_snr=False, shift=1
+            schedule="scaled_linear",
+            prediction="epsilon",
+            zero_terminal_snr=False,
+            shift=1,
+            timesteps=1000,
         ),
-        masks=MaskConfig(height=64, width=64, min_size=16),
+        masks=MaskConfig(
+            blur_kernel=3,
+            blur_sigma=1,
+            threshold_std=2,
+            height=64,
+            width=64,
+            min_size=16,
+            resize="bilinear",
+            border="symmetric",
+        ),
         objective=ObjectiveConfig(
+            mask_form="union",
+            attention_form="l2",
+            alignment_form="cosine",
+            gamma=1,
+            alpha=0.01,
+            beta=0.001,
+            identity_weight=1,
+            position_weight=0,
             outside_weight=1,
             supervision=SupervisionConfig(
-                mode="balanced", warmup=min(1, SUPERVISED_STEPS / steps), weight=0.1
+                mode="balanced",
+                warmup=min(1, SUPERVISED_STEPS / steps),
+                form="tokens",
+                weight=0.1,
+                background_weight=0.5,
             ),
         ),
         training=TrainingConfig(
@@ -71,9 +112,13 @@ def paper(dataset: str = "laion_ocr") -> Config:
             batch_size=16,
             optimizer="adamw",
             lr=5e-5,
+            muon_lr=0.02,
             weight_decay=0.01,
             lr_warmup=0,
             lr_schedule="constant",
+            lr_epoch_decay=0.95,
+            accumulate=1,
+            mixed_precision="no",
             clip_norm=0,
             ema=0,
             text_dropout=0.1,
@@ -82,7 +127,10 @@ def paper(dataset: str = "laion_ocr") -> Config:
             checkpoint_every=1000,
             validate_every=5000,
         ),
-        sampling=SamplingConfig(solver="euler", steps=50, guidance=5, ema=False),
+        sampling=SamplingConfig(
+            solver="euler", steps=50, guidance=5, ema=False, attention_timesteps=(0.3, 0.6, 0.9)
+        ),
+        seed=0,
     )
 
 

@@ -1,17 +1,19 @@
-"""Named configurations. They differ only in values."""
+"""Named configurations. They differ only in values; each spells out what it is."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from dreamtext.configs.paper import paper
+from dreamtext.configs.schema import override
 from dreamtext.configs.sections import (
+    AutoencoderConfig,
     Config,
     DataConfig,
+    DiffusionConfig,
+    GlyphEncoderConfig,
     MaskConfig,
     ModelConfig,
     ObjectiveConfig,
     SamplingConfig,
-    SegmentationConfig,
     SupervisionConfig,
     TextEncoderConfig,
     TrainingConfig,
@@ -23,32 +25,130 @@ from dreamtext.errors import UserError
 def tiny() -> Config:
     """Words of 3 to 4 capitals, 12 fonts, 32 x 64: supervised, it spells about half of them after
     its 1,200 steps (`results/supervision/table.md`)."""
-    return Config()
+    return Config(
+        data=DataConfig(
+            name="embedded",
+            height=32,
+            width=64,
+            max_length=12,
+            alphabet="upper",
+            min_word_length=3,
+            max_word_length=4,
+            fonts=12,
+            train_size=40_000,
+            seed=0,
+        ),
+        model=ModelConfig(
+            text=TextEncoderConfig(
+                width=96,
+                layers=2,
+                heads=4,
+                feedforward=192,
+                dropout=0,
+                null_token=True,
+                mask_padding=True,
+                trainable_layers=-1,
+            ),
+            glyph=GlyphEncoderConfig(
+                kind="conv", height=16, width=48, features=128, pretrain_steps=300
+            ),
+            autoencoder=AutoencoderConfig(
+                kind="block_dct", channels=16, downscale=4, scaling_factor=1.15
+            ),
+            unet=UNetConfig(
+                widths=(96, 64),
+                layers_per_block=1,
+                heads=(4, 4),
+                attention=(True, True),
+                norm_groups=8,
+                linear_projection=True,
+                coordinates=True,
+                coordinate_octaves=4,
+                trainable="all",
+            ),
+        ),
+        diffusion=DiffusionConfig(
+            schedule="cosine", prediction="sample", zero_terminal_snr=True, shift=5, timesteps=1000
+        ),
+        masks=MaskConfig(
+            blur_kernel=3,
+            blur_sigma=1,
+            threshold_std=2,
+            height=8,
+            width=16,
+            min_size=4,
+            resize="bilinear",
+            border="symmetric",
+        ),
+        objective=ObjectiveConfig(
+            mask_form="union",
+            attention_form="l2",
+            alignment_form="cosine",
+            gamma=1,
+            alpha=0.01,
+            beta=0.001,
+            identity_weight=1,
+            position_weight=0,
+            outside_weight=0.1,
+            supervision=SupervisionConfig(
+                mode="balanced", warmup=0.25, form="tokens", weight=2, background_weight=0.5
+            ),
+        ),
+        training=TrainingConfig(
+            steps=1200,
+            batch_size=32,
+            optimizer="muon",
+            lr=2e-3,
+            muon_lr=0.02,
+            weight_decay=0,
+            lr_warmup=100,
+            lr_schedule="cosine",
+            lr_epoch_decay=0.95,
+            clip_norm=5,
+            ema=0.998,
+            text_dropout=0.1,
+            dropped_in_attention=True,
+            accumulate=1,
+            mixed_precision="no",
+        ),
+        sampling=SamplingConfig(
+            solver="ddim", steps=6, guidance=2.5, ema=True, attention_timesteps=(0.3, 0.6, 0.9)
+        ),
+        seed=0,
+    )
 
 
 def smoke() -> Config:
     """The whole loop, as short as it can be; its numbers are not meant to be good."""
-    return Config(
-        data=DataConfig(train_size=1000),
-        model=ModelConfig(
-            unet=UNetConfig(widths=(32, 64)), text=TextEncoderConfig(width=64, feedforward=128)
+    return override(
+        tiny(),
+        (
+            "data.train_size=1000",
+            "model.unet.widths=[32,64]",
+            "model.text.width=64",
+            "model.text.feedforward=128",
+            "training.steps=40",
+            "training.batch_size=8",
+            "training.lr_warmup=5",
+            "training.ema=0.9",
+            "training.checkpoint_every=10",
+            "training.validate_every=20",
+            "sampling.steps=4",
         ),
-        training=TrainingConfig(
-            steps=40, batch_size=8, lr_warmup=5, ema=0.9, checkpoint_every=10, validate_every=20
-        ),
-        sampling=SamplingConfig(steps=4),
     )
 
 
 def demo() -> Config:
     """A narrower `tiny` with a quarter of its steps: enough to see full supervision find
     the characters, too few to spell."""
-    base = tiny()
-    return replace(
-        base,
-        data=replace(base.data, train_size=10_000),
-        model=replace(base.model, unet=UNetConfig(widths=(48, 96))),
-        training=replace(base.training, steps=300, validate_every=100),
+    return override(
+        tiny(),
+        (
+            "data.train_size=10000",
+            "model.unet.widths=[48,96]",
+            "training.steps=300",
+            "training.validate_every=100",
+        ),
     )
 
 
@@ -60,22 +160,22 @@ def small() -> Config:
     under half an hour. To compare ways of guiding characters, switch it off
     (`model.segmentation.channels=0`) and train for longer.
     """
-    return Config(
-        data=DataConfig(
-            width=128,
-            alphabet="alphanumeric",
-            min_word_length=1,
-            max_word_length=8,
-            fonts=0,
-            train_size=120_000,
+    return override(
+        tiny(),
+        (
+            "data.width=128",
+            "data.alphabet=alphanumeric",
+            "data.min_word_length=1",
+            "data.max_word_length=8",
+            "data.fonts=0",
+            "data.train_size=120000",
+            # Twice the characters of `tiny` in a word, so one octave more of places within it.
+            "model.unet.coordinate_octaves=5",
+            "model.segmentation.channels=8",
+            "masks.width=32",
+            "objective.supervision.mode=full",
+            "training.steps=900",
         ),
-        # Twice the characters of `tiny` in a word, so one octave more of places within it.
-        model=ModelConfig(
-            unet=UNetConfig(coordinate_octaves=5), segmentation=SegmentationConfig(channels=8)
-        ),
-        masks=MaskConfig(height=8, width=32),
-        objective=ObjectiveConfig(supervision=SupervisionConfig(mode="full")),
-        training=TrainingConfig(steps=900),
     )
 
 

@@ -39,7 +39,7 @@ class DataConfig(Checked):
 
 @dataclass(frozen=True, kw_only=True)
 class TextEncoderConfig(Checked):
-    """The character encoder psi (METHOD: 12 post-norm layers of width 2048, no padding mask)."""
+    """The character encoder psi (the paper: 12 post-norm layers of width 2048)."""
 
     width: int = 96
     layers: int = 2
@@ -148,7 +148,7 @@ class DiffusionConfig(Checked):
 
 @dataclass(frozen=True, kw_only=True)
 class MaskConfig(Checked):
-    """Attention maps -> latent character masks (METHOD: 3 x 3, sigma 1, mean + 2 std)."""
+    """Attention maps -> latent character masks (arXiv 2405.14701: 3 x 3, mean + 2 std)."""
 
     blur_kernel: int = 3
     blur_sigma: float = 1.0

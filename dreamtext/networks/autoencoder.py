@@ -8,7 +8,7 @@ from diffusers.models.modeling_outputs import AutoencoderKLOutput
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dreamtext.configs.sections import AutoencoderConfig
+from dreamtext.configs.sections import AutoencoderConfig, Config
 from dreamtext.errors import UserError
 
 _SIZE = 4
@@ -62,6 +62,16 @@ class BlockDCT(nn.Module):
         return DecoderOutput(
             sample=functional.conv_transpose2d(latents, self.filters, stride=_SIZE)
         )
+
+
+def latent_shape(config: Config) -> tuple[int, int, int]:
+    """(C, h, w) of a sample's latent."""
+    latent = config.model.autoencoder
+    return (
+        latent.channels,
+        config.data.height // latent.downscale,
+        config.data.width // latent.downscale,
+    )
 
 
 def build(config: AutoencoderConfig) -> nn.Module:

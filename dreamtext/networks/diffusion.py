@@ -1,12 +1,26 @@
-"""The noise schedule, as diffusers' schedulers."""
+"""The noise schedule, as diffusers' schedulers, and what is drawn at random for a step of it."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from diffusers import DDIMScheduler, DDPMScheduler, EulerDiscreteScheduler
+from torch import Tensor
 
 from dreamtext.configs.sections import DiffusionConfig
 from dreamtext.errors import UserError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draw:
+    """The random part of a step: timesteps (B,), noise (B, C, h, w), dropped text (B,) bool."""
+
+    timesteps: Tensor
+    noise: Tensor
+    dropped: Tensor
+
+    def to(self, device: torch.device | str) -> "Draw":
+        return Draw(**{name: value.to(device) for name, value in vars(self).items()})
 
 
 def _settings(config: DiffusionConfig) -> dict:

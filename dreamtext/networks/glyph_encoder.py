@@ -1,16 +1,11 @@
-"""The image encoder xi of the grey word crop: frozen while DreamText trains (METHOD)."""
+"""The image encoder xi of the grey word crop, frozen while DreamText trains (arXiv 2405.14701,
+section 3)."""
 
-from typing import TYPE_CHECKING
-
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from dreamtext import charset
 from dreamtext.configs.sections import GlyphEncoderConfig
-
-if TYPE_CHECKING:
-    from dreamtext.data.sample import Dataset
 
 
 class ConvGlyphEncoder(nn.Module):
@@ -43,7 +38,7 @@ class ConvGlyphEncoder(nn.Module):
         return self.body(crop).squeeze(2).transpose(1, 2)
 
     def read(self, crop: Tensor) -> Tensor:
-        """(B, max_length, 95) logits of the character at each position: its practice task."""
+        """(B, max_length, 95) logits of the character at each position, its pre-training task."""
         return self.reader(self(crop).transpose(1, 2))
 
 
@@ -70,33 +65,3 @@ def build(config: GlyphEncoderConfig, max_length: int = 12) -> ConvGlyphEncoder 
     if config.kind == "vitstr":
         return ViTSTR(config)
     return ConvGlyphEncoder(config, max_length)
-
-
-def practise_reading(
-    encoder: ConvGlyphEncoder, dataset: "Dataset", config: GlyphEncoderConfig, seed: int
-) -> float:
-    """Teach the small reader to read crops of the training set; returns its last accuracy.
-
-    The paper takes a recogniser trained elsewhere; the scale model has none, so its own practises
-    here and is frozen from then on.
-    """
-    from dreamtext.data.sample import collate
-
-    torch.manual_seed(seed)
-    encoder.requires_grad_(True).train()
-    optimizer = torch.optim.AdamW(encoder.parameters(), lr=2e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, config.pretrain_steps)
-    accuracy = 0.0
-    for _ in range(config.pretrain_steps):
-        chosen = torch.randint(len(dataset), (64,)).tolist()
-        batch = collate([dataset[i] for i in chosen], crop_size=(config.height, config.width))
-        logits = encoder.read(batch.crop)
-        loss = functional.cross_entropy(logits.flatten(0, 1), batch.tokens.flatten())
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-        letters = batch.tokens != charset.PADDING
-        accuracy = (logits.argmax(-1) == batch.tokens)[letters].float().mean().item()
-    encoder.requires_grad_(False).eval()
-    return accuracy

@@ -1,4 +1,5 @@
-"""Heads that training hangs on the encoders: alignment, character identity, position (METHOD)."""
+"""Heads that training hangs on the encoders: alignment, character identity, position (arXiv
+2405.14701, section 3: `H_t`, `H_v`, `H_l`)."""
 
 import math
 from typing import Literal
@@ -46,11 +47,11 @@ class AlignmentHeads(nn.Module):
         """(B, T, F) -> (B, E)."""
         return self.visual_mix(self.visual(self._normed(features))).squeeze(1)
 
-    def name(self, characters: Tensor) -> Tensor:
+    def identity_logits(self, characters: Tensor) -> Tensor:
         """(B, L, D) -> (B, L, 95) logits of each character's identity."""
         return self.identity(self._normed(characters))
 
-    def place(self, characters: Tensor) -> Tensor:
+    def position_logits(self, characters: Tensor) -> Tensor:
         """(B, L, D) -> (B, L, L) logits of each character's position."""
         return self.position(self._normed(characters))
 

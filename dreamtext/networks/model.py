@@ -14,7 +14,7 @@ from dreamtext.networks import autoencoder, glyph_encoder
 from dreamtext.networks.attention import AttentionRecorder, Maps, text_attention
 from dreamtext.networks.heads import AlignmentHeads
 from dreamtext.networks.latent_cache import LatentCache
-from dreamtext.networks.segmentation import LayoutEncoder, Segmenter, class_map
+from dreamtext.networks.segmentation import SegmentationEncoder, Segmenter, class_map
 from dreamtext.networks.text_encoder import TextEncoder
 
 
@@ -56,11 +56,11 @@ class DreamText(nn.Module):
         )
         self.recorder = AttentionRecorder(self.unet)
         self.latent_cache: LatentCache | None = None
-        self.layout_encoder: LayoutEncoder | None = None
+        self.layout_encoder: SegmentationEncoder | None = None
         self.segmenter: Segmenter | None = None
         if model.segmentation.channels:
             latent = model.autoencoder
-            self.layout_encoder = LayoutEncoder(model.segmentation, latent.downscale)
+            self.layout_encoder = SegmentationEncoder(model.segmentation, latent.downscale)
         if config.objective.character_weight:
             self.segmenter = Segmenter(model.autoencoder.channels).requires_grad_(False)
         for frozen in (self.autoencoder, self.glyph_encoder):
@@ -114,11 +114,11 @@ class DreamText(nn.Module):
         Args:
             context: (B, T, D) character tokens.   tokens: (B, L) ids, for the attention mask.
         """
-        given = [noisy, condition.region, condition.masked, condition.extra]
+        channels = [noisy, condition.region, condition.masked, condition.extra]
         if self.layout_encoder is not None:
-            given.append(self.layout_encoder(condition.layout))
+            channels.append(self.layout_encoder(condition.layout))
         return self.unet(
-            torch.cat(given, dim=1),
+            torch.cat(channels, dim=1),
             timesteps,
             encoder_hidden_states=context,
             encoder_attention_mask=self.text_encoder.attention_mask(tokens),

@@ -1,4 +1,5 @@
-"""The character encoder psi: one embedding per character, mixed by a transformer (METHOD)."""
+"""The character encoder psi: one embedding per character, mixed by a transformer (arXiv
+2405.14701, section 3; its sizes are the released code's)."""
 
 import math
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
-"""Each term of the objective, a pure function of tensors (METHOD: Losses, released code).
+"""Each term of the objective, a pure function of tensors that returns one scalar.
 
-Shapes: maps and masks are (B, L, H, W) with one row per character; `letters` is (B, L) bool, True
-at the word's own characters, never at padding. Every function returns one scalar unless it says
-otherwise.
+Maps and masks are (B, L, H, W) with one row per character; `letters` is (B, L) bool, True at the
+characters of each word that count, never at padding. A term names its equation in DreamText
+(arXiv 2405.14701, section 3), or the released code where it is found only there.
 """
 
 import torch
@@ -10,56 +10,67 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def _mean_over(values: Tensor, chosen: Tensor) -> Tensor:
-    """Mean of `values` where `chosen` (same shape, bool); 0 with a gradient where none is."""
-    weight = chosen.to(values.dtype)
+def mean_over_characters(values: Tensor, letters: Tensor) -> Tensor:
+    """The mean of values (B, L) over all characters of the batch; 0 if there are none."""
+    weight = letters.to(values.dtype)
     return (values * weight).sum() / weight.sum().clamp_min(1)
+
+
+def mean_over_words(values: Tensor, letters: Tensor) -> Tensor:
+    """The mean over words of each word's mean over its characters, of values (B, L).
+
+    A word none of whose characters count is left out; 0 if that is every word.
+    """
+    count = letters.sum(dim=1)
+    word = (values * letters).sum(dim=1) / count.clamp_min(1)
+    return word.sum() / (count > 0).sum().clamp_min(1)
 
 
 # --- L_mask -------------------------------------------------------------------------------------
 
 
 def denoising(error: Tensor, weight: Tensor) -> Tensor:
-    """Mean of (weight x error)^2 over everything; error (B, C, H, W), weight broadcasts to it."""
+    """The paper's L_mask, `|| (1 + gamma M_k) (eps - eps_theta) ||^2`, as a mean.
+
+    Args:
+        error: (B, C, H, W).   weight: (B, 1, H, W), `1 + gamma M_k` times the region's weight.
+    """
     return (weight * error).square().mean()
 
 
 def union_weight(masks: Tensor, letters: Tensor, gamma: float) -> Tensor:
-    """(B, 1, H, W): `1 + gamma M_k`, `M_k` the union of the word's masks (paper, L_mask)."""
-    own = masks & letters[:, :, None, None]
-    return 1 + gamma * own.any(dim=1, keepdim=True).float()
+    """(B, 1, H, W): `1 + gamma M_k`, `M_k` the union of the word's masks (the paper's L_mask)."""
+    union = (masks & letters[:, :, None, None]).any(dim=1, keepdim=True)
+    return 1 + gamma * union.float()
 
 
-def separate_mask_loss(error: Tensor, masks: Tensor, letters: Tensor) -> Tensor:
-    """Released code: mean over characters of the full-area mean of `err^2 M_i`; (B,) per sample."""
+def separate_mask(error: Tensor, masks: Tensor, letters: Tensor) -> Tensor:
+    """Released code: each character's `err^2 M_i` over the full area, a term beside denoising."""
     square = error.square().mean(dim=1, keepdim=True)  # over channels
-    per_character = (square * masks.float()).mean(dim=(-2, -1))
-    count = letters.sum(dim=1).clamp_min(1)
-    return (per_character * letters).sum(dim=1) / count
+    return mean_over_words((square * masks.float()).mean(dim=(-2, -1)), letters)
 
 
 # --- L_attn -------------------------------------------------------------------------------------
 
 
 def attention_l2(average: Tensor, masks: Tensor, letters: Tensor) -> Tensor:
-    """`E || A_i - M_i ||^2` per pixel, over the word's characters (paper, L_attn)."""
+    """The paper's L_attn, `|| A_i - M_i ||^2` per character, as a mean over the map's cells."""
     distance = (average - masks.float()).square().mean(dim=(-2, -1))
-    return _mean_over(distance, letters)
+    return mean_over_characters(distance, letters)
 
 
 def attention_max(average: Tensor, masks: Tensor, letters: Tensor) -> Tensor:
-    """Released code: `max outside M_i - max inside M_i` of `A_bar_i`; (B,) per sample."""
+    """Released code: `max outside M_i - max inside M_i` of a character's attention."""
     inside = (average * masks.float()).amax(dim=(-2, -1))
     outside = (average * (~masks).float()).amax(dim=(-2, -1))
-    count = letters.sum(dim=1).clamp_min(1)
-    return ((outside - inside) * letters).sum(dim=1) / count
+    return mean_over_words(outside - inside, letters)
 
 
 # --- L_align and L_id ---------------------------------------------------------------------------
 
 
 def alignment_cosine(text: Tensor, visual: Tensor) -> Tensor:
-    """1 - cosine similarity of (B, D) embeddings, so that minimising aligns (paper, L_align)."""
+    """The paper's L_align, as 1 - cosine similarity of (B, E) embeddings: minimising aligns."""
     return (1 - functional.cosine_similarity(text, visual, dim=-1)).mean()
 
 
@@ -73,30 +84,41 @@ def alignment_infonce(text: Tensor, visual: Tensor, logit_scale: Tensor) -> Tens
     ) / 2
 
 
+def retrieval(text: Tensor, visual: Tensor) -> Tensor:
+    """The share of words whose own crop's embedding is the nearest, of (B, E) pairs: no loss."""
+    similarity = functional.normalize(text, dim=-1) @ functional.normalize(visual, dim=-1).T
+    own = torch.arange(len(similarity), device=similarity.device)
+    return (similarity.argmax(dim=1) == own).float().mean()
+
+
 def classification(logits: Tensor, target: Tensor, letters: Tensor) -> Tensor:
     """Cross-entropy of (B, L, C) logits against (B, L) classes over the word's characters.
 
-    With character ids it is the paper's L_id, with positions the released position loss.
+    With character ids it is the paper's L_id, with positions the released code's position loss.
     """
     each = functional.cross_entropy(logits.transpose(1, 2), target, reduction="none")
-    return _mean_over(each, letters)
+    return mean_over_characters(each, letters)
 
 
-# --- supervision by ground-truth character masks ------------------------------------------------
+# --- supervision by ground-truth character masks (section 3, balanced supervision) ---------------
 
 
-def supervision_tokens(average: Tensor, coverage: Tensor, background_weight: float) -> Tensor:
+def supervision_tokens(
+    average: Tensor, coverage: Tensor, supervised: Tensor, background_weight: float
+) -> Tensor:
     """Cross-entropy over tokens at every cell, with a gradient to the soft attention.
 
     Args:
         average: A_bar (B, L, H, W), zero at padding; what the word's characters leave of each
             cell's attention (null or padding tokens) counts as the background's.
         coverage: ground truth (B, L, H, W) in 0..1; the rest of each cell is background.
+        supervised: (B,) bool, the samples that count.
     """
     background = 1 - coverage.sum(dim=1)
     left = (1 - average.sum(dim=1)).clamp_min(1e-4)
     characters = -(coverage * average.clamp_min(1e-4).log()).sum(dim=1)
-    return (characters - background_weight * background * left.log()).mean()
+    cells = characters - background_weight * background * left.log()
+    return mean_over_words(cells.mean(dim=(-2, -1))[:, None], supervised[:, None])
 
 
 def supervision_pixels(average: Tensor, coverage: Tensor, letters: Tensor) -> Tensor:
@@ -107,11 +129,9 @@ def supervision_pixels(average: Tensor, coverage: Tensor, letters: Tensor) -> Te
     target = coverage.flatten(2)
     target = target / target.sum(dim=-1, keepdim=True).clamp_min(1e-8)
     each = -(target * attention.clamp_min(1e-8).log()).sum(dim=-1)
-    return _mean_over(each, letters & (coverage.sum(dim=(-2, -1)) > 0))
+    return mean_over_characters(each, letters & (coverage.sum(dim=(-2, -1)) > 0))
 
 
 def supervision_released(masks: Tensor, truth: Tensor, letters: Tensor) -> Tensor:
-    """Released code: L1 between *binary* masks: a number to watch, it has no gradient; (B,)."""
-    distance = (masks.float() - truth.float()).abs().mean(dim=(-2, -1))
-    count = letters.sum(dim=1).clamp_min(1)
-    return (distance * letters).sum(dim=1) / count
+    """Released code: L1 between *binary* masks: a number to watch, it has no gradient."""
+    return mean_over_words((masks.float() - truth.float()).abs().mean(dim=(-2, -1)), letters)

@@ -1,63 +1,76 @@
-"""A training step as a module: from a batch and what is drawn for it to the loss terms."""
+"""A training step as DreamText (arXiv 2405.14701, section 3) has it."""
 
 import torch
 from torch import Tensor, nn
 
 from dreamtext.data.sample import Batch
-from dreamtext.networks import diffusion
-from dreamtext.networks.attention import Maps
+from dreamtext.networks.diffusion import Draw, training_scheduler
 from dreamtext.networks.model import DreamText
-from dreamtext.objective.masks import average_attention
-from dreamtext.objective.picture_terms import judged_terms
-from dreamtext.objective.terms import Evidence, terms
-from dreamtext.training.batches import Draw
+from dreamtext.objective import picture_terms, terms
+from dreamtext.objective.masks import average_attention, latent_character_masks, word_rows
+from dreamtext.objective.schedule import Weights
 
 
 class TrainingStep(nn.Module):
-    """sample -> latents -> U-Net with recorded attention -> latent character masks -> terms."""
+    """From samples to the terms of the loss. A module, so that it can be spread over devices."""
 
     def __init__(self, model: DreamText) -> None:
         super().__init__()
         self.model = model
-        self.scheduler = diffusion.training_scheduler(model.config.diffusion)
+        self.scheduler = training_scheduler(model.config.diffusion)
 
-    def forward(self, batch: Batch, draw: Draw, supervised: bool) -> dict[str, Tensor]:
+    def forward(self, batch: Batch, draw: Draw, weights: Weights) -> dict[str, Tensor]:
+        """The weighted terms of the loss by name, and `total`, their sum.
+
+        Args:
+            draw: what is random in this step.   weights: of the terms that come and go.
+        """
         model, config = self.model, self.model.config
+        objective, letters = config.objective, batch.tokens != 0
+
+        # Sample -> latents of the picture and of the picture without its region; noise.
         with in_full_precision(draw.noise):  # Stable Diffusion's autoencoder overflows in half
             condition = model.condition(batch)
         noisy = self.scheduler.add_noise(condition.latents, draw.noise, draw.timesteps)
+
+        # Word -> character tokens; a share is dropped, for classifier-free guidance.
         text = model.text_encoder(batch.tokens)
         context = text * (~draw.dropped)[:, None, None]
-        given = (noisy, draw.timesteps, condition, context, batch.tokens)
-        predicted, maps = self.predict(given, supervised)
+
+        # U-Net, its cross-attention recorded at every layer.
+        predicted, maps = model.denoise_recorded(
+            noisy, draw.timesteps, condition, context, batch.tokens
+        )
+
         with in_full_precision(draw.noise):
-            evidence = Evidence(
-                error=self.target(condition.latents, draw) - predicted.float(),
-                region=condition.region,
-                average=self.average(maps, text),
-                tokens=batch.tokens,
-                characters=batch.characters,
-                has_characters=batch.has_characters,
-                text=text.float(),
-                visual=self.glyphs(batch),
-                dropped=draw.dropped,
-                judged=judged_terms(model, batch, lambda: self.clean(noisy, predicted, draw)),
-            )
-            return terms(evidence, model.heads, config, supervised=supervised)
+            # Attention -> A_bar -> latent character masks, which are held fixed.
+            average = average_attention(maps, config.masks)
+            masks = latent_character_masks(average, batch.tokens, config.masks)
 
-    def predict(self, given: tuple, supervised: bool) -> tuple[Tensor, Maps | None]:
-        """The U-Net's prediction; attention is recorded only if some loss term looks at it."""
-        objective = self.model.config.objective
-        if objective.gamma or objective.alpha or supervised:
-            return self.model.denoise_recorded(*given)
-        return self.model.denoise(*given), None
+            # Terms: L_mask + alpha L_attn + beta (L_align + L_id), and supervision.
+            error = self.target(condition.latents, draw) - predicted.float()
+            loss = terms.denoising_terms(error, condition.region, masks, letters, objective)
+            characters = word_rows(average, batch.tokens)
+            attended = letters
+            if not config.training.dropped_in_attention:
+                attended = letters & ~draw.dropped[:, None]
+            if weights.attention:
+                attention = terms.attention_term(characters, masks, attended, objective)
+                loss["attention"] = weights.attention * attention
+            if objective.beta:
+                visual = self.crop_features(batch)
+                loss |= terms.alignment_terms(
+                    text.float(), visual, batch.tokens, model.heads, objective
+                )
+            if weights.supervision:
+                supervision = terms.supervision_term(characters, masks, attended, batch, objective)
+                loss["supervision"] = weights.supervision * supervision
 
-    def average(self, maps: Maps | None, text: Tensor) -> Tensor:
-        """A_bar (B, T, H, W); zero where no attention was recorded."""
-        masks = self.model.config.masks
-        if maps is None:
-            return text.new_zeros(*text.shape[:2], masks.height, masks.width, dtype=torch.float32)
-        return average_attention(maps, masks)
+            # Terms of other papers, none by default.
+            if picture_terms.wanted(objective):
+                clean = self.clean(noisy, predicted.float(), draw)
+                loss |= picture_terms.picture_terms(model, batch, clean)
+            return loss | {"total": terms.total(loss)}
 
     def target(self, latents: Tensor, draw: Draw) -> Tensor:
         """What the U-Net is to predict."""
@@ -79,7 +92,8 @@ class TrainingStep(nn.Module):
         return kept.sqrt() * noisy - (1 - kept).sqrt() * predicted
 
     @torch.no_grad()
-    def glyphs(self, batch: Batch) -> Tensor:
+    def crop_features(self, batch: Batch) -> Tensor:
+        """(B, V, F): what the frozen image encoder sees of the real word."""
         return self.model.glyph_encoder(batch.crop)
 
 

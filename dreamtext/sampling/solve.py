@@ -1,20 +1,25 @@
 """From noise to pictures, and attention on real pictures at chosen noise levels."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 from diffusers import SchedulerMixin
 from torch import Tensor
 
+from dreamtext import charset
 from dreamtext.configs.sections import Config, SamplingConfig
+from dreamtext.data.embedded import typesetting
 from dreamtext.data.sample import Batch
 from dreamtext.errors import RunError
 from dreamtext.networks import diffusion
 from dreamtext.networks.attention import Maps
+from dreamtext.networks.autoencoder import latent_shape
 from dreamtext.networks.model import Condition, DreamText
-from dreamtext.networks.segmentation import laid_out
-from dreamtext.training.batches import latent_shape
+
+_FACE = "Roboto-Black"  # TextDiffuser sets every word in one face, whatever the picture's
+_STRETCH = 1.35
 
 # (number of the step, latents, timesteps (B,), condition, text tokens) -> other latents
 BeforeStep = Callable[[int, Tensor, Tensor, Condition, Tensor], Tensor]
@@ -39,7 +44,8 @@ def repaint(
 ) -> Tensor:
     """(B, 3, H, W) in [-1, 1]: the raw pictures with the batch's words painted in.
 
-    Classifier-free guidance against a zero text embedding (METHOD); `noise` as `noise_for` gives.
+    Classifier-free guidance against a zero text embedding, as DreamText (arXiv 2405.14701) trains
+    it; `noise` as `noise_for` gives.
 
     Args:
         observe: called after every step with the attention of its pass with the text.
@@ -73,21 +79,21 @@ def sample_latents(
     if scheduler is None:
         scheduler = diffusion.sampling_scheduler(model.config.diffusion, sampling.solver)
     scheduler.set_timesteps(sampling.steps)
-    condition = model.condition(_as_asked(model, batch))
+    condition = model.condition(_without_truth(model, batch))
     text = model.text_encoder(batch.tokens)
     latents = noise.to(batch.image.device) * scheduler.init_noise_sigma
     for number, timestep in enumerate(scheduler.timesteps):
         times = timestep.expand(len(latents)).to(latents.device)
         if before_step is not None:
             latents = before_step(number, latents, times, condition, text)
-        given = scheduler.scale_model_input(latents, timestep)
+        noisy = scheduler.scale_model_input(latents, timestep)
         if observe is None:
-            guided = model.denoise(given, times, condition, text, batch.tokens)
+            guided = model.denoise(noisy, times, condition, text, batch.tokens)
         else:
-            guided, maps = model.denoise_recorded(given, times, condition, text, batch.tokens)
+            guided, maps = model.denoise_recorded(noisy, times, condition, text, batch.tokens)
             observe(maps)
         if sampling.guidance != 1:
-            plain = model.denoise(given, times, condition, torch.zeros_like(text), batch.tokens)
+            plain = model.denoise(noisy, times, condition, torch.zeros_like(text), batch.tokens)
             guided = plain + sampling.guidance * (guided - plain)
         latents = scheduler.step(guided, timestep, latents).prev_sample
     return latents
@@ -99,16 +105,38 @@ def attention_at(model: DreamText, batch: Batch, noise: Tensor, noise_level: flo
     config = model.config.diffusion
     timestep = diffusion.timestep_of(config, noise_level)
     times = torch.full((len(batch.image),), timestep, device=batch.image.device)
-    condition = model.condition(_as_asked(model, batch))
+    condition = model.condition(_without_truth(model, batch))
     noise = noise.to(batch.image.device)
     noisy = diffusion.training_scheduler(config).add_noise(condition.latents, noise, times)
     text = model.text_encoder(batch.tokens)
     return model.denoise_recorded(noisy, times, condition, text, batch.tokens)[1]
 
 
-def _as_asked(model: DreamText, batch: Batch) -> Batch:
+def _without_truth(model: DreamText, batch: Batch) -> Batch:
     """What a model may know of a batch when it paints: no real segmentation, but a typeset one."""
-    return batch if model.layout_encoder is None else laid_out(batch)
+    return batch if model.layout_encoder is None else typeset_characters(batch)
+
+
+def typeset_characters(batch: Batch) -> Batch:
+    """The batch with its words typeset in their regions in place of its real segmentation: the
+    condition of TextDiffuser (arXiv 2305.10855, section 3.2)."""
+    regions = batch.region.squeeze(1).cpu().numpy() > 0.5
+    words = [charset.decode(row) for row in batch.tokens.tolist()]
+    maps = [typeset_in_region(word, region) for word, region in zip(words, regions, strict=True)]
+    characters = torch.from_numpy(np.stack(maps)).to(batch.characters)
+    return replace(batch, characters=characters)
+
+
+def typeset_in_region(word: str, region: np.ndarray) -> np.ndarray:
+    """(H, W) uint8: k where the word's k-th character stands when set in the region's box."""
+    rows, columns = np.nonzero(region)
+    margin = max(1.0, 0.03 * region.shape[0])  # as the embedded world leaves around its words
+    x0, y0 = columns.min() + margin, rows.min() + margin
+    x1 = max(columns.max() + 1 - margin, x0 + 1)
+    y1 = max(rows.max() + 1 - margin, y0 + 1)
+    quad = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float32)
+    coverage = typesetting.typeset(word, quad, region.shape, face=_FACE, stretch=_STRETCH)
+    return typesetting.index_map(coverage)
 
 
 def composite(painted: Tensor, batch: Batch) -> Tensor:

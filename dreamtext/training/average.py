@@ -1,4 +1,9 @@
-"""The moving average of the weights."""
+"""The moving average of the weights.
+
+diffusers' `EMAModel` has the same warm-up, but counts its updates itself and throws the first one
+away; here the decay is a function of the step alone, so a resumed run needs no counter beside its
+checkpoint, and averages bear the parameters' names.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

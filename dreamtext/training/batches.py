@@ -1,26 +1,14 @@
 """What each step learns from: which samples, and the random numbers, by step alone."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from dreamtext.configs.sections import Config
 from dreamtext.data.sample import Dataset
-
-
-@dataclass(frozen=True, kw_only=True)
-class Draw:
-    """The random part of a step: timesteps (B,), noise (B, C, h, w), dropped text (B,) bool."""
-
-    timesteps: Tensor
-    noise: Tensor
-    dropped: Tensor
-
-    def to(self, device: torch.device | str) -> "Draw":
-        return Draw(**{name: value.to(device) for name, value in vars(self).items()})
+from dreamtext.networks.autoencoder import latent_shape
+from dreamtext.networks.diffusion import Draw
 
 
 def draw_step(config: Config, step: int, rank: int = 0, ranks: int = 1) -> Draw:
@@ -41,16 +29,6 @@ def draw_step(config: Config, step: int, rank: int = 0, ranks: int = 1) -> Draw:
 def step_seed(*parts: int) -> int:
     """A seed that belongs to these numbers alone, such as a run's seed and a step."""
     return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> 1)
-
-
-def latent_shape(config: Config) -> tuple[int, int, int]:
-    """(C, h, w) of a sample's latent."""
-    latent = config.model.autoencoder
-    return (
-        latent.channels,
-        config.data.height // latent.downscale,
-        config.data.width // latent.downscale,
-    )
 
 
 class StepOrder:

@@ -24,12 +24,14 @@ from dreamtext.files import CHECKPOINTS, MODEL
 from dreamtext.networks.attention import text_attention
 from dreamtext.networks.latent_cache import LatentCache
 from dreamtext.networks.model import DreamText
+from dreamtext.objective.schedule import weights_at
 from dreamtext.objective.step import TrainingStep
+from dreamtext.objective.terms import refuse_unlabelled
 from dreamtext.training import optimizer, validation
-from dreamtext.training import pretraining as practice
 from dreamtext.training.average import Average
 from dreamtext.training.batches import StepOrder, draw_step, step_seed
 from dreamtext.training.log import Log
+from dreamtext.training.pretraining import pretrain
 from dreamtext.weights import checkpoints, pretrained
 
 
@@ -84,10 +86,10 @@ class Trainer:
 
     def resume(self) -> int:
         """Load the newest checkpoint, if there is one; the number of steps already done."""
-        found = checkpoints.load_checkpoint(self.folder / CHECKPOINTS)
-        if found is None:
+        checkpoint = checkpoints.load_checkpoint(self.folder / CHECKPOINTS)
+        if checkpoint is None:
             return 0
-        done, tensors, states = found
+        done, tensors, states = checkpoint
         self.model.load_state_dict(tensors["model"])
         with torch.no_grad():
             for name, value in self.average.shadow.items():
@@ -110,17 +112,19 @@ class Trainer:
         """One optimiser step, over `accumulate` batches; returns the last batch's terms."""
         config, accelerator = self.config, self.accelerator
         rank, ranks = accelerator.process_index, accelerator.num_processes
-        supervised = number < config.objective.supervision.steps(config.training.steps)
-        parts = config.training.accumulate
-        found: dict[str, Tensor] = {}
+        weights, parts = weights_at(config, number), config.training.accumulate
+        terms: dict[str, Tensor] = {}
         for part in range(parts):
-            batch = next(batches).to(accelerator.device)
+            batch = next(batches)
+            if weights.supervision or config.objective.character_weight:
+                refuse_unlabelled(batch, config)
+            batch = batch.to(accelerator.device)
             draw = draw_step(config, number * parts + part, rank, ranks).to(accelerator.device)
             if config.model.text.dropout:  # so that a resumed run drops what it would have dropped
                 torch.manual_seed(step_seed(config.seed, number * parts + part, rank))
             with nullcontext() if part == parts - 1 else accelerator.no_sync(self.step):
-                found = self.step(batch, draw, supervised)
-                accelerator.backward(found["total"] / parts)
+                terms = self.step(batch, draw, weights)
+                accelerator.backward(terms["total"] / parts)
         if config.training.clip_norm:
             accelerator.clip_grad_norm_(self.average.live.values(), config.training.clip_norm)
         for target, base in zip(self.optimizers, self.base_rates, strict=True):
@@ -130,7 +134,7 @@ class Trainer:
         self.average.update(number)
         return {
             name: accelerator.reduce(value.detach(), "mean") if ranks > 1 else value.detach()
-            for name, value in found.items()
+            for name, value in terms.items()
         }
 
     def agreed(self, wish: bool) -> bool:
@@ -172,8 +176,8 @@ def train(
     start = trainer.resume()
     log = Log(folder, enabled=writer)
     log.truncate(start or -1)
-    if start == 0 and (learned := practice.before_training(trainer.model, dataset)):
-        log.append({"step": 0, **learned})
+    if start == 0 and (scores := pretrain(trainer.model, dataset)):
+        log.append({"step": 0, **scores})
     order = StepOrder(config, dataset, start, rank, ranks)
     crop_size = (config.model.glyph.height, config.model.glyph.width)
     batches = iter(
@@ -191,11 +195,11 @@ def train(
         trainer.model.train()
         for number in range(start, training.steps):
             factor = optimizer.rate(number, training, len(dataset) // per_step)
-            found = trainer.optimise(batches, number, factor)
+            terms = trainer.optimise(batches, number, factor)
             done, last = number + 1, number + 1 == training.steps
             bar.update()
             if done % training.log_every == 0 or last:
-                values = {name: round(value.item(), 6) for name, value in found.items()}
+                values = {name: round(value.item(), 6) for name, value in terms.items()}
                 _refuse_infinite(values, done)
                 bar.set_postfix({k: f"{v:.4f}" for k, v in values.items()}, refresh=False)
                 speed = (done - start) / (time.monotonic() - began)

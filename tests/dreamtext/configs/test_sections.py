@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dreamtext.configs import sections
 from dreamtext.configs.presets import PRESETS, preset
 from dreamtext.configs.schema import (
     Checked,
@@ -27,6 +28,27 @@ GOLDEN = {"smoke": "5c5d1da8965e569f", "tiny": "08d4e79a0ed8dbf8"}
 @pytest.mark.parametrize("name", sorted(GOLDEN))
 def test_signatures_of_presets_do_not_change(name: str) -> None:
     assert signature(identity(preset(name))) == GOLDEN[name]
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_a_preset_spells_out_its_values(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No class default that enters a signature decides anything behind its back."""
+    left_out = set()
+    for cls in vars(sections).values():
+        if isinstance(cls, type) and issubclass(cls, Checked) and cls is not Checked:
+
+            def init(self: Checked, _made=cls.__init__, _cls=cls, **values: object) -> None:
+                expected = {
+                    f.name
+                    for f in dataclasses.fields(_cls)
+                    if f.metadata.get("identity", True) and "neutral" not in f.metadata
+                }
+                left_out.update(f"{_cls.__name__}.{n}" for n in expected - values.keys())
+                _made(self, **values)
+
+            monkeypatch.setattr(cls, "__init__", init)
+    preset(name)
+    assert not left_out
 
 
 def test_unknown_key_names_the_nearest_known_one() -> None:

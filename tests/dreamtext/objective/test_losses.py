@@ -1,37 +1,78 @@
 """The loss terms: golden numbers, gradients where there must be some, none where there are none."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
+from helpers.noise_words import batch_of, build
 
+from dreamtext.configs.presets import preset
+from dreamtext.configs.schema import override
 from dreamtext.configs.sections import Config, ObjectiveConfig, SupervisionConfig
+from dreamtext.data.sample import Batch
 from dreamtext.errors import UserError
+from dreamtext.networks.diffusion import Draw
 from dreamtext.networks.heads import AlignmentHeads
-from dreamtext.objective import losses
-from dreamtext.objective.terms import Evidence, terms
+from dreamtext.objective import losses, terms
+from dreamtext.objective.masks import latent_character_masks, word_rows
+from dreamtext.objective.schedule import weights_at
+from dreamtext.objective.step import TrainingStep
+from dreamtext.training.batches import draw_step
 
 LETTERS = torch.tensor([[True, True, True] + [False] * 9, [True] * 4 + [False] * 8])
 
 
-def evidence() -> Evidence:
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """Two words of random attention, latents and features."""
+
+    error: torch.Tensor
+    region: torch.Tensor
+    average: torch.Tensor
+    batch: Batch
+    text: torch.Tensor
+    visual: torch.Tensor
+    dropped: torch.Tensor
+
+
+def case() -> Case:
     random = torch.Generator().manual_seed(3)
     characters = torch.zeros(2, 32, 64, dtype=torch.uint8)
     for k in range(4):
         characters[:, 4:28, 4 + 14 * k : 14 + 14 * k] = k + 1
     characters[0][characters[0] == 4] = 0
     attention = torch.rand(2, 13, 8, 16, generator=random).mul(6).softmax(1)
-    return Evidence(
+    return Case(
         error=torch.randn(2, 16, 8, 16, generator=random),
         region=torch.nn.functional.pad(torch.ones(2, 1, 6, 14), (1, 1, 1, 1)),
         average=attention.requires_grad_(),
-        tokens=LETTERS.long() * 11,
-        characters=characters,
-        has_characters=torch.tensor([True, True]),
+        batch=Batch(
+            image=torch.zeros(2, 3, 32, 64),
+            region=torch.ones(2, 1, 32, 64),
+            tokens=LETTERS.long() * 11,
+            characters=characters,
+            has_characters=torch.tensor([True, True]),
+            crop=torch.zeros(2, 1, 16, 48),
+        ),
         text=torch.randn(2, 13, 96, generator=random),
         visual=torch.randn(2, 12, 128, generator=random),
         dropped=torch.tensor([False, True]),
     )
+
+
+def all_terms(seen: Case, objective: ObjectiveConfig) -> dict[str, torch.Tensor]:
+    """The terms of a training step, from what its networks would have given."""
+    config = Config().masks
+    tokens, letters = seen.batch.tokens, LETTERS
+    masks = latent_character_masks(seen.average, tokens, config)
+    characters = word_rows(seen.average, tokens)
+    found = terms.denoising_terms(seen.error, seen.region, masks, letters, objective)
+    attention = terms.attention_term(characters, masks, letters, objective)
+    found["attention"] = objective.alpha * attention
+    found |= terms.alignment_terms(seen.text, seen.visual, tokens, heads(), objective)
+    supervision = terms.supervision_term(characters, masks, letters, seen.batch, objective)
+    found["supervision"] = objective.supervision.weight * supervision
+    return found | {"total": terms.total(found)}
 
 
 def heads() -> AlignmentHeads:
@@ -76,23 +117,22 @@ GOLDEN = {
 
 @pytest.mark.parametrize(("name", "objective"), [("paper", PAPER), ("released", RELEASED)])
 def test_golden_losses(name: str, objective: ObjectiveConfig) -> None:
-    found = terms(evidence(), heads(), replace(Config(), objective=objective), supervised=True)
+    found = all_terms(case(), objective)
     rounded = {key: round(value.item(), 5) for key, value in found.items()}
     assert rounded == pytest.approx(GOLDEN[name], abs=2e-5)
 
 
 @pytest.mark.parametrize("form", ["tokens", "pixels"])
 def test_supervision_reaches_the_soft_attention(form: str) -> None:
-    seen = evidence()
-    objective = replace(PAPER, supervision=SupervisionConfig(mode="full", form=form))
-    found = terms(seen, heads(), replace(Config(), objective=objective), supervised=True)
+    seen = case()
+    found = all_terms(seen, replace(PAPER, supervision=SupervisionConfig(mode="full", form=form)))
     (gradient,) = torch.autograd.grad(found["supervision"], seen.average)
     assert (gradient.abs().sum((2, 3))[LETTERS.nonzero(as_tuple=True)] > 0).all()
     assert not gradient[:, :12][~LETTERS].any(), "padding is never supervised"
 
 
 def test_released_supervision_has_no_gradient() -> None:
-    found = terms(evidence(), heads(), replace(Config(), objective=RELEASED), supervised=True)
+    found = all_terms(case(), RELEASED)
     assert not found["supervision"].requires_grad
     assert found["supervision"] > 0
 
@@ -105,7 +145,7 @@ def test_supervision_prefers_the_right_characters() -> None:
     swapped = right[:, [1, 0, *range(2, 12)]]
     letters = torch.tensor([[True, True] + [False] * 10])
     for loss in (
-        lambda a: losses.supervision_tokens(a, coverage, 0.5),
+        lambda a: losses.supervision_tokens(a, coverage, letters.any(1), 0.5),
         lambda a: losses.supervision_pixels(a, coverage, letters),
     ):
         assert loss(right) < loss(swapped)
@@ -143,17 +183,39 @@ def test_union_weight_counts_overlap_once() -> None:
     assert torch.equal(weight, torch.full((1, 1, 2, 2), 2.5))
 
 
-def test_supervision_without_character_masks_refuses() -> None:
-    seen = replace(evidence(), has_characters=torch.tensor([False, False]))
+@pytest.mark.parametrize("form", ["tokens", "pixels", "max", "released"])
+def test_samples_without_ground_truth_leave_supervision(form: str) -> None:
+    objective = replace(PAPER, supervision=SupervisionConfig(mode="full", form=form))
+    seen = case()
+    some = replace(seen.batch, has_characters=torch.tensor([True, False]))
+    alone = Batch(**{name: value[:1] for name, value in vars(seen.batch).items()})
+    values = []
+    for batch, rows in ((some, slice(None)), (alone, slice(1))):
+        characters = word_rows(seen.average[rows], batch.tokens)
+        masks = latent_character_masks(seen.average[rows], batch.tokens, Config().masks)
+        values.append(
+            terms.supervision_term(characters, masks, LETTERS[rows], batch, objective).detach()
+        )
+    torch.testing.assert_close(values[0], values[1])
+
+
+def test_a_batch_without_character_masks_is_refused() -> None:
+    blind = replace(case().batch, has_characters=torch.tensor([False, False]))
+    config = replace(Config(), objective=PAPER)
     with pytest.raises(UserError, match=r"supervision 'full' needs character masks"):
-        terms(seen, heads(), replace(Config(), objective=PAPER), supervised=True)
+        terms.refuse_unlabelled(blind, config)
 
 
 def test_dropped_samples_leave_the_attention_losses_when_asked() -> None:
-    config = replace(Config(), objective=PAPER)
-    apart = replace(config, training=replace(config.training, dropped_in_attention=False))
-    seen = evidence()
-    found = terms(seen, heads(), apart, supervised=True)
-    (gradient,) = torch.autograd.grad(found["attention"] + found["supervision"], seen.average)
-    assert gradient[0].any()
-    assert not gradient[1].any()
+    config = override(preset("smoke"), ["training.dropped_in_attention=false", "objective.beta=0"])
+    step = TrainingStep(build(config))
+    draw = replace(
+        draw_step(override(config, ["training.batch_size=4"]), 0),
+        dropped=torch.tensor([True, False, True, False]),
+    )
+    found = step(batch_of(), draw, weights_at(config, 0))
+    kept = Batch(**{name: value[1::2] for name, value in vars(batch_of()).items()})
+    half = Draw(**{name: value[1::2] for name, value in vars(draw).items()})
+    alone = step(kept, half, weights_at(config, 0))
+    for name in ("attention", "supervision"):
+        torch.testing.assert_close(found[name], alone[name], rtol=1e-4, atol=1e-7)

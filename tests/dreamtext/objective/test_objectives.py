@@ -14,17 +14,19 @@ from helpers.noise_words import batch_of, build
 from dreamtext.configs.paper import STEPS, paper, released
 from dreamtext.configs.presets import preset
 from dreamtext.configs.schema import override, to_dict
+from dreamtext.networks.diffusion import Draw
+from dreamtext.objective.schedule import weights_at
 from dreamtext.objective.step import TrainingStep
 from dreamtext.training import optimizer
 from dreamtext.training.average import Average
-from dreamtext.training.batches import Draw, draw_step
+from dreamtext.training.batches import draw_step
 
 RELEASED = released(preset("smoke"))
 
 
-def losses(config, supervised: bool = True) -> dict[str, torch.Tensor]:
+def losses(config, step: int = 0) -> dict[str, torch.Tensor]:
     """All weighted terms of one step, every other sample with its text dropped."""
-    return TrainingStep(build(config))(batch_of(), draw_of(config), supervised)
+    return TrainingStep(build(config))(batch_of(), draw_of(config), weights_at(config, step))
 
 
 def draw_of(config) -> Draw:
@@ -125,15 +127,10 @@ def test_learning_rate_average_and_dropout_of_the_released_code():
     assert draw_step(override(RELEASED, ["training.text_dropout=1"]), 0).dropped.all()
 
 
-def test_attention_is_recorded_only_where_a_term_looks_at_it():
-    quiet = override(preset("smoke"), ["objective.alpha=0", "objective.gamma=0"])
-    step = TrainingStep(build(quiet))
-    seen = []
-    step.model.denoise_recorded = lambda *given: seen.append(given)
-    found = step(batch_of(), draw_of(quiet), False)
-    assert not seen
-    looking = losses(override(quiet, ["objective.alpha=1e-9"]), supervised=False)
-    torch.testing.assert_close(found["denoising"], looking["denoising"])
+def test_a_term_without_weight_is_left_out():
+    config = override(preset("smoke"), ["objective.alpha=0", "objective.beta=0"])
+    assert set(losses(config)) == {"denoising", "supervision", "total"}
+    assert set(losses(config, config.training.steps - 1)) == {"denoising", "total"}
 
 
 @pytest.mark.parametrize("dataset", STEPS)

@@ -1,4 +1,4 @@
-"""What other papers' objectives practise before training, and keep in and after it."""
+"""What small networks learn before training, and keep in and after it."""
 
 from dataclasses import replace
 
@@ -9,10 +9,10 @@ from helpers.retrained import LAYOUT, QUICK, batch_of, smoke
 
 from dreamtext.data.embedded.world import EmbeddedWorld
 from dreamtext.networks.model import DreamText
-from dreamtext.objective import picture_terms as judged
+from dreamtext.objective import picture_terms
 from dreamtext.objective.step import TrainingStep
 from dreamtext.sampling.solve import noise_for, repaint
-from dreamtext.training import pretraining as practice
+from dreamtext.training import pretraining
 from dreamtext.training.loop import select_trainable, train
 
 FROZEN = (*QUICK, "model.text.trainable_layers=0", "model.text.pretrain_steps=2")
@@ -24,15 +24,15 @@ def _one_thread():
     torch.manual_seed(0)
 
 
-def test_practice_teaches_the_segmenter_and_the_text_encoder():
+def test_pretraining_teaches_the_segmenter_and_the_text_encoder():
     config = smoke(*LAYOUT, "model.segmentation.pretrain_steps=40", "model.text.pretrain_steps=1")
     world = EmbeddedWorld(config.data, "train")
     model = DreamText(config)
     batch = batch_of(16)
     latents = model.condition(batch).latents
-    before = judged.character_aware(model.segmenter, batch, latents).item()
-    practice.practise_segmenting(model, world)
-    after = judged.character_aware(model.segmenter, batch, latents).item()
+    before = picture_terms.character_aware(model.segmenter, batch, latents).item()
+    pretraining.pretrain_segmenter(model, world)
+    after = picture_terms.character_aware(model.segmenter, batch, latents).item()
     assert after < 0.8 * before
     assert not any(p.requires_grad for p in model.segmenter.parameters())
 
@@ -45,13 +45,13 @@ def test_a_frozen_encoder_learns_before_training_and_never_in_it(tmp_path):
     select_trainable(fresh)
     assert not any(p.requires_grad for p in fresh.text_encoder.parameters())
     start = {n: p.clone() for n, p in fresh.text_encoder.state_dict().items()}
-    practice.before_training(fresh, world)
-    practised = fresh.text_encoder.state_dict()
-    assert any((practised[n] != p).any() for n, p in start.items())
+    pretraining.pretrain(fresh, world)
+    pretrained = fresh.text_encoder.state_dict()
+    assert any((pretrained[n] != p).any() for n, p in start.items())
     assert not any(p.requires_grad for p in fresh.text_encoder.parameters())
     trained = train(config, tmp_path, world, EmbeddedWorld(config.data, "validation", 8))
     for name, value in trained.text_encoder.state_dict().items():
-        assert (value == practised[name]).all(), name
+        assert (value == pretrained[name]).all(), name
 
 
 def test_a_model_with_segmentation_trains_and_comes_back_from_disk(tmp_path):

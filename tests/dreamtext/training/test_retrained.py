@@ -12,9 +12,11 @@ from dreamtext.data.embedded.world import render
 from dreamtext.data.sample import collate
 from dreamtext.errors import UserError
 from dreamtext.networks.model import DreamText
-from dreamtext.networks.segmentation import cell_classes, class_map, laid_out
-from dreamtext.objective import picture_terms as judged
-from dreamtext.sampling.solve import attention_at, noise_for, repaint
+from dreamtext.networks.segmentation import class_map
+from dreamtext.objective import picture_terms
+from dreamtext.objective.picture_terms import cell_classes
+from dreamtext.objective.terms import refuse_unlabelled
+from dreamtext.sampling.solve import attention_at, noise_for, repaint, typeset_characters
 
 
 @pytest.fixture(autouse=True)
@@ -46,20 +48,20 @@ def test_a_pixels_class_is_the_character_that_stands_there():
     assert {*cells[0].unique().tolist()} <= {0, *batch.tokens[0].tolist()}
 
 
-def test_a_word_is_laid_out_in_its_region_without_a_look_at_the_picture():
+def test_a_word_is_typeset_in_its_region_without_a_look_at_the_picture():
     batch = batch_of()
-    given = laid_out(batch)
+    typeset = typeset_characters(batch)
     region = batch.region[:, 0].bool()
-    assert not (given.characters.bool() & ~region).any()
+    assert not (typeset.characters.bool() & ~region).any()
     for row, tokens in enumerate(batch.tokens):
-        assert given.characters[row].unique().tolist() == [
+        assert typeset.characters[row].unique().tolist() == [
             0,
             *range(1, int((tokens > 0).sum()) + 1),
         ]
-    blind = laid_out(
+    blind = typeset_characters(
         replace(batch, image=-batch.image, characters=torch.zeros_like(batch.characters))
     )
-    assert (blind.characters == given.characters).all()
+    assert (blind.characters == typeset.characters).all()
 
 
 def test_sampling_never_sees_the_real_segmentation():
@@ -86,29 +88,45 @@ def test_the_segmentation_reaches_the_prediction():
 
 
 @pytest.mark.parametrize("name", ["recogniser", "character"])
-def test_judges_of_the_picture_send_a_gradient_to_the_prediction(name):
+def test_terms_of_the_picture_send_a_gradient_to_the_prediction(name):
     model = DreamText(smoke(f"objective.{name}_weight=0.5"))
     batch = batch_of()
     clean = model.condition(batch).latents.clone().requires_grad_()
-    found = judged.judged_terms(model, batch, lambda: clean)
-    assert set(found) == {name}
-    found[name].backward()
+    assert picture_terms.wanted(model.config.objective)
+    terms = picture_terms.picture_terms(model, batch, clean)
+    assert set(terms) == {name}
+    terms[name].backward()
     moved = clean.grad.abs().amax(dim=1) > 0
     cells = torch.nn.functional.adaptive_max_pool2d(batch.region, moved.shape[-2:])[:, 0] > 0
     assert (moved & cells).sum() > 0.9 * cells.sum()
     assert all(p.grad is None for p in model.glyph_encoder.parameters())
 
 
-def test_no_judge_is_asked_unless_configured():
-    def never():
-        raise AssertionError("computed for nothing")
-
-    assert judged.judged_terms(DreamText(smoke()), batch_of(), never) == {}
+def test_no_term_of_the_picture_is_computed_unless_configured():
+    assert not picture_terms.wanted(smoke().objective)
 
 
-def test_the_character_loss_needs_character_masks():
+def test_boxes_hold_the_regions():
+    region = torch.zeros(2, 1, 8, 12)
+    region[0, 0, 2:5, 3:9] = 1
+    region[1, 0, 0, 11] = 1
+    assert picture_terms.boxes(region).tolist() == [[0, 3, 2, 9, 5], [1, 11, 0, 12, 1]]
+
+
+def test_the_character_term_counts_samples_with_character_masks_alone():
     model = DreamText(smoke("objective.character_weight=0.5"))
     batch = batch_of()
-    blind = replace(batch, has_characters=torch.zeros_like(batch.has_characters))
-    with pytest.raises(UserError, match="needs character masks"):
-        judged.judged_terms(model, blind, lambda: model.condition(blind).latents)
+    latents = model.condition(batch).latents
+    some = replace(batch, has_characters=torch.tensor([True, False, True, False]))
+    kept = replace(batch, **{n: v[::2] for n, v in vars(batch).items()})
+    expected = picture_terms.character_aware(model.segmenter, kept, latents[::2])
+    torch.testing.assert_close(
+        picture_terms.character_aware(model.segmenter, some, latents), expected
+    )
+
+
+def test_a_batch_without_character_masks_is_refused_by_name():
+    config = smoke("objective.character_weight=0.5", "objective.supervision.mode=none")
+    blind = replace(batch_of(), has_characters=torch.zeros(4, dtype=torch.bool))
+    with pytest.raises(UserError, match=r"character_weight.*needs character masks"):
+        refuse_unlabelled(blind, config)

@@ -19,6 +19,7 @@ from dreamtext.configs.presets import preset
 from dreamtext.configs.schema import override
 from dreamtext.errors import UserError
 from dreamtext.networks.latent_cache import LatentCache
+from dreamtext.objective.schedule import weights_at
 from dreamtext.objective.step import TrainingStep
 from dreamtext.training import memory
 from dreamtext.training.batches import draw_step
@@ -30,7 +31,7 @@ SMOKE = override(preset("smoke"), ["training.batch_size=4"])
 
 def gradients(model) -> dict[str, torch.Tensor]:
     step = TrainingStep(model.train())
-    step(batch_of(), draw_step(SMOKE, 0), True)["total"].backward()
+    step(batch_of(), draw_step(SMOKE, 0), weights_at(SMOKE, 0))["total"].backward()
     return {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
 
 
@@ -47,9 +48,9 @@ def test_gradient_checkpointing_changes_no_gradient():
 
 
 def test_losses_stay_in_full_precision_under_autocast():
-    plain = TrainingStep(build(SMOKE))(batch_of(), draw_step(SMOKE, 0), True)
+    plain = TrainingStep(build(SMOKE))(batch_of(), draw_step(SMOKE, 0), weights_at(SMOKE, 0))
     with torch.autocast("cpu", torch.bfloat16):
-        mixed = TrainingStep(build(SMOKE))(batch_of(), draw_step(SMOKE, 0), True)
+        mixed = TrainingStep(build(SMOKE))(batch_of(), draw_step(SMOKE, 0), weights_at(SMOKE, 0))
     for name, value in mixed.items():
         assert value.dtype == torch.float32
         assert value.item() == pytest.approx(plain[name].item(), rel=0.1), name
