@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from baselines.external import DECLARATIONS
+from baselines.external import declarations
 from baselines.imported import Imported, ImportedSettings
 from baselines.process import External, ProcessSettings
 from baselines.references import ClassicalInpainting, InpaintSettings, Masked, Truth
@@ -101,7 +101,7 @@ def entries() -> dict[str, Entry]:
                 settings=ProcessSettings,
                 make=partial(External, declaration),
             )
-            for declaration in DECLARATIONS
+            for declaration in declarations().values()
             # AnyText among them: diffusers 0.42.1 ships no pipeline of it, only an example script
             # outside the package, so it cannot run in process.
         ),

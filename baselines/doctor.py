@@ -4,15 +4,15 @@ for diagnosis in examine_all():
     print(diagnosis.name, diagnosis.ready, [f.remedy for f in diagnosis.missing])
 """
 
-import json
-import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from baselines.catalogue import configured, entries
-from baselines.evidence import revision, unpinned, weight_hashes
+from baselines.declaration import Declaration
+from baselines.environment import gpu, runs_on, versions
+from baselines.evidence import checked_packages, revision, unpinned, weight_hashes
 from baselines.imported import Imported
 from baselines.process import External
 from baselines.request import Request
@@ -91,7 +91,9 @@ def _needs(system: System, *, hashes: bool = False) -> Iterator[Finding]:
         yield from _weights(
             system, "get it from {source} into {folder}, or set weights=FOLDER", hashes
         )
-        yield _environment(system)
+        yield from _environment(system)
+        for note in system.declaration.notes:
+            yield Finding(what="note", ok=True, detail=note)
     elif isinstance(system, Imported):
         remedy = (
             "get {source} and import it with `dreamtext import-checkpoint` into {folder}, or set "
@@ -119,12 +121,12 @@ def _checkout(system: External) -> Finding:
 
 
 def _revision(system: External) -> Finding:
-    known, found = system.declaration.revision, revision(system.checkout)
-    told = found or "unknown: not a git checkout"
-    if not known:
-        return Finding(what="revision", ok=True, detail=f"{told} ({_UNPINNED})")
-    remedy = f"git checkout {known} in {system.checkout}"
-    return Finding(what="revision", ok=found == known, detail=told, remedy=remedy)
+    expected, present = system.declaration.revision, revision(system.checkout)
+    detail = present or "unknown: not a git checkout"
+    if not expected:
+        return Finding(what="revision", ok=True, detail=f"{detail} ({_UNPINNED})")
+    remedy = f"git checkout {expected} in {system.checkout}"
+    return Finding(what="revision", ok=present == expected, detail=detail, remedy=remedy)
 
 
 _UNPINNED = "unpinned: recorded with every run, not checked"
@@ -157,46 +159,68 @@ def _weights(system: System, remedy: str, hashes: bool) -> Iterator[Finding]:
         )
 
 
-_ASK = """
-import json, sys
-try:
-    from importlib.metadata import version
-except ImportError:
-    from pkg_resources import get_distribution
-    version = lambda name: get_distribution(name).version
-found = {"python": "%d.%d" % sys.version_info[:2]}
-for name in sys.argv[1:]:
-    try:
-        found[name] = version(name)
-    except Exception:
-        found[name] = None
-print(json.dumps(found))
-"""
-
-
-def _environment(system: External) -> Finding:
+def _environment(system: External) -> Iterator[Finding]:
+    """Its versions against the pins, and this machine's GPU against its build of torch."""
     known = system.declaration
     remedy = (
         f"make an environment with Python {known.python} from {known.environment.name} in "
         "baselines/environments, or set python=INTERPRETER"
     )
-    if not system.python.is_file():
-        return Finding(what="environment", ok=False, detail=f"no {system.python}", remedy=remedy)
-    wanted = {"python": known.python, **known.packages}
-    asked = [str(system.python), "-c", _ASK, *known.packages]
-    try:
-        answer = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=True)
-        found = json.loads(answer.stdout)
-    except (OSError, subprocess.SubprocessError, ValueError) as error:
-        detail = f"{system.python} cannot be asked: {error}"
+
+    def missing(detail: str) -> Finding:
         return Finding(what="environment", ok=False, detail=detail, remedy=remedy)
-    wrong = [
-        f"{name} {found.get(name) or 'missing'} instead of {version}"
-        for name, version in wanted.items()
-        if (found.get(name) or "").split("+")[0] != version
-    ]
-    detail = ", ".join(wrong) if wrong else f"{system.python}, versions as pinned"
-    return Finding(what="environment", ok=not wrong, detail=detail, remedy=remedy)
+
+    if not system.python.is_file():
+        yield missing(f"no {system.python}")
+        yield from _gpu(known, None)
+        return
+    try:
+        installed = versions(system.python, checked_packages(system))
+    except RunError as error:
+        yield missing(str(error))
+        return
+    wrong, newer = [], []
+    for package, pinned in {"python": known.python, **known.packages}.items():
+        version = installed.get(package)
+        if version == pinned:
+            continue
+        if version and version == known.newer.get(package):
+            newer.append(f"{package} {version} instead of the authors' {pinned}")
+        else:
+            wrong.append(f"{package} {version or 'missing'} instead of {pinned}")
+    if wrong:
+        yield missing(", ".join(wrong))
+    elif newer:
+        detail = f"{system.python}, {', '.join(newer)}: the code was read for it, not tried"
+        yield Finding(what="environment", ok=True, detail=detail)
+    else:
+        detail = f"{system.python}, versions as pinned"
+        yield Finding(what="environment", ok=True, detail=detail)
+    yield from _gpu(known, installed.get("torch"))
+
+
+def _gpu(known: Declaration, torch: str | None) -> Iterator[Finding]:
+    """Whether the environment's torch (the pinned one, where none is installed) knows this GPU."""
+    builds = known.compute_capability
+    version = torch or next(iter(builds), "")
+    if version not in builds:
+        return
+    detail = f"torch {version} is built for GPUs up to compute capability {builds[version]}"
+    better = {v: c for v, c in builds.items() if float(c) > float(builds[version])}
+    advice = "; ".join(f"torch {v} (read, not tried) up to {c}" for v, c in better.items())
+    present = gpu()
+    if present is None:
+        told = f"{detail}{f' ({advice})' if advice else ''}; this machine shows no NVIDIA GPU"
+        yield Finding(what="GPU", ok=True, detail=told)
+    elif runs_on(builds[version], present.capability):
+        yield Finding(what="GPU", ok=True, detail=f"{present.name}: {detail}")
+    else:
+        yield Finding(
+            what="GPU",
+            ok=False,
+            detail=f"{present.name} has compute capability {present.capability}, but {detail}",
+            remedy=advice or "take an older GPU: its code runs with no newer torch",
+        )
 
 
 def smoke_test(system: System) -> Finding:

@@ -4,12 +4,15 @@ What its authors publish without a hash, or on a branch, cannot be pinned from h
 be unpinned by the doctor, and what was found is recorded with every run.
 """
 
+import contextlib
 import subprocess
 from pathlib import Path
 from typing import Any
 
+from baselines.environment import versions
 from baselines.process import External
 from baselines.system import System
+from dreamtext.errors import RunError
 from dreamtext.files import file_hash
 
 _WEIGHTS = (".safetensors", ".ckpt", ".pt", ".pth", ".bin")
@@ -17,14 +20,23 @@ _WEIGHTS = (".safetensors", ".ckpt", ".pt", ".pth", ".bin")
 
 def on_disk(system: System) -> dict[str, Any]:
     """What a run's provenance keeps of a system; {} for one without weights or code of its own."""
-    found: dict[str, Any] = {}
+    evidence: dict[str, Any] = {}
     if system.capabilities.weights:
-        found["weights"] = weight_hashes(system)
+        evidence["weights"] = weight_hashes(system)
     if isinstance(system, External):
-        found["revision"] = revision(system.checkout)
+        evidence["revision"] = revision(system.checkout)
+        with contextlib.suppress(RunError):  # the run itself names an environment that is missing
+            evidence["environment"] = versions(system.python, checked_packages(system))
     if unpinned(system):
-        found["unpinned"] = unpinned(system)
-    return found
+        evidence["unpinned"] = unpinned(system)
+    return evidence
+
+
+def checked_packages(system: External) -> list[str]:
+    """The packages whose versions decide what a system paints."""
+    known = system.declaration
+    torch = ["torch"] if known.compute_capability else []
+    return list(dict.fromkeys([*known.packages, *known.newer, *torch]))
 
 
 def unpinned(system: System) -> list[str]:

@@ -1,36 +1,28 @@
-"""Systems that need an environment of their own, run as a process behind a contract of files.
+"""A declared system, run as a process of its own behind the contract of `baselines.exchange`.
 
     PYTHON runner.py --manifest IN/requests.jsonl --out OUT --weights DIR --checkout DIR --seed S
 
-A line in has id, image, mask (255 = edit), glyph (the word typeset, black on white), all paths
-relative to the manifest, and quad, box, source_word, word, prompt, seed. A line out, appended to
-OUT/answers.jsonl, has id, status (ok, unsupported, error), image (relative to OUT), reason,
-seconds, peak_memory_mib and meta. What the runner prints goes to a log and is never read, but for
-its end when something went wrong.
+What the runner prints goes to a log and is never read, but for its end when something went wrong.
 """
 
-import json
+import difflib
 import os
 import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from PIL import Image
-
-from baselines.request import PROMPT, Answer, Request
-from baselines.system import Capabilities, System, home
+from baselines.declaration import Declaration
+from baselines.exchange import read_answers, write_requests
+from baselines.request import Answer, Request
+from baselines.system import System, home
 from dreamtext.configs.schema import Checked, option
-from dreamtext.data.embedded import typesetting
-from dreamtext.errors import RunError
+from dreamtext.errors import RunError, UserError
 
-RUNNERS = Path(__file__).parent / "runners"
-ENVIRONMENTS = Path(__file__).parent / "environments"
 # Nothing is fetched while a system runs: what is missing has to be put there by its user.
 _OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "PYTHONNOUSERSITE": "1"}
 
@@ -58,42 +50,13 @@ class ProcessSettings(Checked):
         self.require(self.patience_s > 0, "patience_s must be positive")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Declaration:
-    """What is known of an external system before it is installed.
-
-    Attributes:
-        python: the version its authors pin, as "3.8".
-        packages: pins that decide its results, checked in its environment.
-        needed: files its checkout must have.    repository: where it is published, in words.
-        revision: the commit it was written against; "" is unpinned: recorded with every run.
-    """
-
-    name: str
-    summary: str
-    capabilities: Capabilities
-    repository: str
-    python: str
-    revision: str = ""
-    packages: dict[str, str] = field(default_factory=dict)
-    needed: tuple[str, ...] = ()
-    version: int = 1
-
-    @property
-    def runner(self) -> Path:
-        return RUNNERS / f"{self.name.replace('-', '_')}.py"
-
-    @property
-    def environment(self) -> Path:
-        return ENVIRONMENTS / f"{self.name}.txt"
-
-
 class External(System):
     """A declared system, run by its runner in its own environment, once for all requests."""
 
     name = "external"
 
     def __init__(self, declaration: Declaration, settings: ProcessSettings) -> None:
+        _check_options(declaration, settings.options)
         self.declaration, self.settings = declaration, settings
         self.name = declaration.name  # type: ignore[misc]
         self.capabilities = replace(declaration.capabilities, batch_size=0)
@@ -131,9 +94,9 @@ class External(System):
             out.mkdir()
             write_requests(batch, asked)
             ended = self._run(asked / "requests.jsonl", out, Path(folder, "log.txt"))
-            answers, rubbish = read_answers(out)
-            if rubbish:
-                ended = f"{rubbish} of its lines were no answers, and {ended}"
+            answers, unreadable = read_answers(out)
+            if unreadable:
+                ended = f"{unreadable} of its lines were no answers, and {ended}"
             if not answers:
                 raise RunError(f"the system '{self.name}' gave no answer at all: {ended}")
             return answers + _unanswered(batch, answers, ended)
@@ -173,7 +136,7 @@ class External(System):
             return f"it died with {cause}{_tail(log)}"
         return f"it ended without an answer to every sample{_tail(log)}"
 
-    def _watch(self, process: subprocess.Popen, answers: Path) -> bool:
+    def _watch(self, process: subprocess.Popen[bytes], answers: Path) -> bool:
         """Wait for the end; False when there was no new answer within the patience."""
         size, since = 0, time.monotonic()
         while True:
@@ -188,7 +151,22 @@ class External(System):
                     return False
 
 
-def _end(process: subprocess.Popen) -> None:
+def _check_options(declaration: Declaration, options: Sequence[str]) -> None:
+    """Refuse what the authors' code would ignore, or does not have."""
+    known = declaration.options
+    for assignment in options:
+        key, equals, _ = assignment.partition("=")
+        if key in known and equals:
+            continue
+        near = difflib.get_close_matches(key, known, n=1)
+        hint = f"; the nearest known one is '{near[0]}'" if near and key not in known else ""
+        raise UserError(
+            f"the system '{declaration.name}' has no option '{assignment}'{hint}; write "
+            f"options=[KEY=VALUE], KEY one of {', '.join(known) or 'none'}"
+        )
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
     """End a process and all it has started: they are a session of their own."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         try:
@@ -205,93 +183,6 @@ def _end(process: subprocess.Popen) -> None:
 def _tail(log: Path, lines: int = 6) -> str:
     text = log.read_text(errors="replace").strip().splitlines()[-lines:]
     return "; it said last:\n" + "\n".join(line[:300] for line in text) if text else ""
-
-
-def write_requests(batch: Sequence[Request], folder: Path) -> None:
-    """`requests.jsonl` and its images, numbered: no id is ever used as a file's name."""
-    lines = []
-    for number, request in enumerate(batch):
-        names = {what: f"{number:06d}-{what}.png" for what in ("image", "mask", "glyph")}
-        Image.fromarray(request.image).save(folder / names["image"])
-        Image.fromarray(np.where(request.region, np.uint8(255), np.uint8(0))).save(
-            folder / names["mask"]
-        )
-        Image.fromarray(glyph_image(request)).save(folder / names["glyph"])
-        line = {
-            "id": request.id,
-            **names,
-            "quad": [[round(float(v), 3) for v in corner] for corner in request.quad],
-            "box": list(request.box),
-            "source_word": request.source_word,
-            "word": request.word,
-            "prompt": PROMPT.replace("{word}", request.word),
-            "seed": request.seed,
-        }
-        lines.append(json.dumps(line) + "\n")
-    (folder / "requests.jsonl").write_text("".join(lines))
-
-
-def glyph_image(request: Request) -> np.ndarray:
-    """(H, W) uint8: the word typeset in its quad, black on white."""
-    face = typesetting.best_fitting(request.word, request.quad)
-    coverage = typesetting.typeset(
-        request.word, request.quad, request.region.shape, face=face, stretch=1.35
-    )
-    return (255 * (1 - coverage.max(axis=0))).round().astype(np.uint8)
-
-
-def read_answers(out: Path) -> tuple[list[Answer], int]:
-    """Every answer of `answers.jsonl`, and how many lines were none.
-
-    An answer off the contract, or with an image off it, is an error, named.
-    """
-    file = out / "answers.jsonl"
-    if not file.is_file():
-        return [], 0
-    answers, rubbish = [], 0
-    for line in file.read_text(errors="replace").splitlines():
-        try:
-            values = json.loads(line)
-            id, status = values["id"], values["status"]
-            seconds = float(values.get("seconds") or 0)
-        except (ValueError, KeyError, TypeError):
-            id = None
-        if not isinstance(id, str):
-            rubbish += 1  # its sample stays without an answer
-            continue
-        if status not in ("ok", "unsupported", "error"):
-            reason = f"the runner gave the unknown status {status!r}"
-            answers.append(Answer(id=id, status="error", reason=reason))
-            continue
-        image, reason = None, str(values.get("reason", ""))[:2000]
-        if status == "ok":
-            image, problem = _read_image(out, values.get("image"))
-            if problem:
-                status, reason = "error", problem
-        answers.append(
-            Answer(
-                id=id,
-                status=status,
-                image=image,
-                reason=reason or ("no reason given" if status != "ok" else ""),
-                seconds=seconds,
-                meta={k: values[k] for k in ("peak_memory_mib", "meta") if k in values},
-            )
-        )
-    return answers, rubbish
-
-
-def _read_image(out: Path, name: Any) -> tuple[np.ndarray | None, str]:
-    if not isinstance(name, str) or not name:
-        return None, "the answer names no image"
-    path = (out / name).resolve()
-    if not path.is_relative_to(out.resolve()):
-        return None, f"the image '{name}' lies outside the runner's folder"
-    try:
-        with Image.open(path) as opened:
-            return np.array(opened.convert("RGB")), ""
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        return None, f"the image '{name}' cannot be read ({type(error).__name__})"
 
 
 def _unanswered(batch: Sequence[Request], answers: Sequence[Answer], ended: str) -> list[Answer]:

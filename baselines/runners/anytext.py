@@ -1,6 +1,7 @@
 """AnyText (arXiv 2311.03054): the authors' ModelScope pipeline in the mode text-editing.
 
-Weights: the folder of damo/cv_anytext_text_generation_editing. Option: ddim_steps, cfg_scale.
+Weights: the folder of damo/cv_anytext_text_generation_editing, and the font `Arial_Unicode.ttf`.
+Options: ddim_steps, cfg_scale.
 """
 
 import os
@@ -8,7 +9,7 @@ import shutil
 import tempfile
 
 import numpy as np
-from contract import Unsupported, enter, one_by_one, serve, to_size
+from contract import Unsupported, enter, one_by_one, option, serve, to_size
 from PIL import Image
 
 LONGEST = 20
@@ -18,10 +19,16 @@ def load(args):
     enter(args.checkout)
     from modelscope.pipelines import pipeline
 
-    pipe = pipeline("my-anytext-task", model=args.weights)
-    settings = {"image_count": 1, "ddim_steps": int(args.options.get("ddim_steps", 20))}
+    pipe = pipeline(
+        "my-anytext-task",
+        model=args.weights,
+        use_fp16=True,
+        use_translator=False,  # from Chinese; it would load 4 GB more
+        font_path=os.path.join(args.weights, "Arial_Unicode.ttf"),
+    )
+    settings = {"image_count": 1, "ddim_steps": option(args, "ddim_steps", 20)}
     if "cfg_scale" in args.options:
-        settings["cfg_scale"] = float(args.options["cfg_scale"])
+        settings["cfg_scale"] = option(args, "cfg_scale", 9.0)
 
     def paint(request):
         if len(request.word) > LONGEST:

@@ -1,14 +1,16 @@
-"""The runner's side of the contract (see baselines/process.py), for any Python from 3.7 on.
+"""The runner's side of the contract (see baselines/exchange.py), for any Python from 3.7 on.
 
 Needs the standard library, numpy and Pillow only; it is imported by the runner beside it, never by
 the harness. A runner defines `load(args)`, which returns `paint(requests, answer)`; `paint` calls
-`answer(request, image)` or `answer(request, error)` once for every request.
+`answer(request, image)` or `answer(request, error)` once for every request, with the seconds it
+took where several were painted in one go.
 """
 
 import argparse
 import json
 import os
 import resource
+import runpy
 import sys
 import time
 import traceback
@@ -58,6 +60,25 @@ def enter(checkout):
     sys.path.insert(0, checkout)
 
 
+def option(args, name, default):
+    """The value of an option, of its default's type; the default where it was not set."""
+    text = args.options.get(name)
+    if text is None:
+        return default
+    if isinstance(default, bool):
+        return {"true": True, "false": False}[text.lower()]
+    return type(default)(text)
+
+
+def run_script(script, *command):
+    """Run a script of the checkout as `python SCRIPT COMMAND...` would, in this process."""
+    before, sys.argv = sys.argv, [script, *command]
+    try:
+        return runpy.run_path(script, run_name="__main__")
+    finally:
+        sys.argv = before
+
+
 def one_by_one(paint_one):
     """`paint(requests, answer)` from a function of one request that returns its image."""
 
@@ -88,9 +109,10 @@ def serve(load):
     out = os.path.abspath(args.out)
     written = {"count": 0, "since": 0.0}
 
-    def answer(request, result):
-        now = time.time()
-        line = {"id": request.id, "seconds": now - written["since"], "peak_memory_mib": memory()}
+    def answer(request, result, seconds=None):
+        if seconds is None:
+            seconds = time.time() - written["since"]
+        line = {"id": request.id, "seconds": seconds, "peak_memory_mib": memory()}
         if isinstance(result, Unsupported):
             line.update(status="unsupported", reason=str(result))
         elif isinstance(result, BaseException):
@@ -113,8 +135,10 @@ def serve(load):
 
 
 def memory():
-    """Peak memory in MiB: of the GPU where torch has one, else of this process."""
+    """Peak memory in MiB: of the GPU where torch has one, else of this process or, if one of them
+    needed more, of its children."""
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+    users = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return max(resource.getrusage(user).ru_maxrss for user in users) / 2**10

@@ -1,12 +1,13 @@
 """DiffSTE (arXiv 2304.05568): the authors' trainer class, loaded once, at its 256 x 256.
 
-Weights: `diffste.ckpt`. Options: num_inference_steps, guidance_scale.
+Weights: `diffste.ckpt` and `stable-diffusion-inpainting/`, a diffusers folder with vae, scheduler,
+tokenizer and text_encoder. Options: num_inference_steps, guidance_scale.
 """
 
 import os
 
 import numpy as np
-from contract import Unsupported, enter, one_by_one, serve, to_size
+from contract import Unsupported, enter, one_by_one, option, serve, to_size
 from PIL import Image
 
 SIZE = 256
@@ -21,8 +22,17 @@ def load(args):
     from src.trainers import CharInpaintTrainer
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = CharInpaintTrainer.load_from_checkpoint(os.path.join(args.weights, "diffste.ckpt"))
-    model = model.to(device)
+    checkpoint = os.path.join(args.weights, "diffste.ckpt")
+    # The trainer fetches its frozen parts by the hub name that the checkpoint's configuration
+    # holds. That repository is gone: they come from the user's folder.
+    config = torch.load(checkpoint, map_location="cpu")["hyper_parameters"]["config"]
+    config.pretrained_model_path = os.path.join(args.weights, "stable-diffusion-inpainting")
+    model = CharInpaintTrainer.load_from_checkpoint(checkpoint, config=config).to(device)
+    settings = {
+        "num_inference_steps": option(args, "num_inference_steps", 30),
+        "num_sample_per_image": 1,
+        "guidance_scale": option(args, "guidance_scale", 7.5),
+    }
 
     def paint(request):
         if len(request.word) > LONGEST:
@@ -42,14 +52,11 @@ def load(args):
             "chars": [request.word],
             "style": [prepare_style_chars(request.word, ["", ""])],
         }
-        settings = {
-            "num_inference_steps": int(args.options.get("num_inference_steps", 30)),
-            "num_sample_per_image": 1,
-            "guidance_scale": float(args.options.get("guidance_scale", 7.5)),
-            "generator": torch.Generator(device).manual_seed(request.seed),
-        }
+        torch.manual_seed(request.seed)  # the masked image's latent is drawn from this one
+        generator = torch.Generator(device).manual_seed(request.seed)
         with torch.no_grad():
-            made = next(iter(model.log_images(batch, settings).values()))[0]
+            pictures = model.log_images(batch, {**settings, "generator": generator})
+        (made,) = next(iter(pictures.values()))
         pixels = made.float().clamp(0, 1).permute(1, 2, 0).cpu().numpy() * 255
         return to_size(pixels.round().astype(np.uint8), request)
 

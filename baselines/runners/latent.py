@@ -1,24 +1,32 @@
 """What the original code of UDiffText and DreamText has in common: one batch, one `predict`."""
 
-import contextlib
+import importlib
 import os
+import tempfile
 
 import numpy as np
-from contract import Unsupported, enter, one_by_one, to_size
+from contract import Unsupported, enter, one_by_one, option, serve, to_size
 from PIL import Image
+from relocated import relocated
 
 LONGEST = 12
 
 
-def prepare(args, predict_from):
-    """Load the authors' model by their configs/demo.yaml; returns `paint(requests, answer)`.
+def run(predict_from, settings):
+    """Serve the authors' model.
 
-    `predict_from` names the module that has `predict`. Options override keys of the
-    configuration, as steps=50, scale=5 or noise_iters=10.
+    Args:
+        predict_from: the module that has `predict`.
+        settings: the configuration's keys that options may change, with their defaults. They are
+            those of configs/test.yaml, set over configs/demo.yaml, which says how large pictures
+            are and whose guidance is another one. `scale` is that guidance.
     """
-    enter(args.checkout)
-    import importlib
+    serve(lambda args: prepare(args, predict_from, settings))
 
+
+def prepare(args, predict_from, settings):
+    """Load the model; returns `paint(requests, answer)`."""
+    enter(args.checkout)
     import torch
     from omegaconf import OmegaConf
     from pytorch_lightning import seed_everything
@@ -26,17 +34,21 @@ def prepare(args, predict_from):
     configuration = OmegaConf.load("configs/demo.yaml")
     configuration.load_ckpt_path = os.path.join(args.weights, "model.ckpt")
     configuration.batch_size, configuration.detailed, configuration.gpu = 1, False, 0
-    for key, value in args.options.items():
+    for key, default in settings.items():
+        value = option(args, key, default)
         if key == "scale":
-            configuration.scale[0] = float(value)
+            configuration.scale[0] = value
         else:
-            OmegaConf.update(configuration, key, OmegaConf.create("v: " + value).v)
-    for folder in ("temp/attn_map", "temp/seg_map"):
-        with contextlib.suppress(OSError):
-            os.makedirs(folder)
+            configuration[key] = value
+    for folder in ("attn_map", "seg_map", "inters"):  # written to while they refine
+        os.makedirs(os.path.join("temp", folder), exist_ok=True)
     util = importlib.import_module("util")
     predict = importlib.import_module(predict_from).predict
-    model = util.init_model(configuration)
+    with tempfile.TemporaryDirectory() as folder:
+        configuration.model_cfg_path = relocated(
+            configuration.model_cfg_path, "./checkpoints/", args.weights, folder
+        )
+        model = util.init_model(configuration)
     size = (configuration.W, configuration.H)
 
     def paint(request):
@@ -61,8 +73,8 @@ def prepare(args, predict_from):
             "target_size_as_tuple": shape[None],
             "name": ["sample"],
         }
-        made, _ = predict(configuration, model, util.init_sampling(configuration), batch)
-        painted = made[0].detach().float().clamp(0, 1).cpu().numpy().transpose(1, 2, 0) * 255
+        pictures, _ = predict(configuration, model, util.init_sampling(configuration), batch)
+        painted = pictures[0].detach().float().clamp(0, 1).cpu().numpy().transpose(1, 2, 0) * 255
         return to_size(painted.round().astype(np.uint8), request)
 
     return one_by_one(paint)

@@ -1,11 +1,11 @@
-"""UDiffText (arXiv 2312.04884) by its authors' code. Weights: `model.ckpt`.
+"""UDiffText (arXiv 2312.04884) by its authors' code.
 
-Options: aae_enabled=true turns on its refinement of the latent while sampling, noise_iters=10 the
-choice of the best of ten noises.
+Weights: `model.ckpt` and, as in the authors' folder checkpoints, `encoders/LabelEncoder/` and
+`AEs/`. Options: steps, scale, aae_enabled=true for its refinement of the latent while sampling,
+noise_iters for how many noises it chooses from.
 """
 
-from contract import serve
-from latent import prepare
+from latent import run
 
 if __name__ == "__main__":
-    serve(lambda args: prepare(args, "test"))
+    run("test", {"steps": 50, "scale": 5.0, "noise_iters": 10, "aae_enabled": False})

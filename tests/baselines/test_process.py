@@ -1,13 +1,15 @@
 """External systems through the real process path: the contract, and every fault of a runner."""
 
 import json
+import re
 
 import numpy as np
 import pytest
-from helpers.external_systems import BY_NAME, request, run
+from helpers.external_systems import request, run
 
-from baselines.process import External, ProcessSettings, write_requests
-from dreamtext.errors import RunError
+from baselines.catalogue import configured
+from baselines.exchange import write_requests
+from dreamtext.errors import RunError, UserError
 
 
 def test_answers_come_with_pictures_seconds_and_findings(tmp_path):
@@ -87,10 +89,24 @@ def test_unsupported_is_told_from_error(tmp_path):
 
 
 def test_options_and_settings_decide_identity_but_paths_do_not():
-    plain = External(BY_NAME["mostel"], ProcessSettings())
-    moved = External(BY_NAME["mostel"], ProcessSettings(checkout="elsewhere", patience_s=5))
-    other = External(BY_NAME["mostel"], ProcessSettings(options=("slm=false",)))
+    plain = configured("mostel")
+    moved = configured("mostel", ["checkout=elsewhere", "patience_s=5"])
+    other = configured("mostel", ["options=[slm=false]"])
     assert plain.identity() == moved.identity() != other.identity()
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "told"),
+    [
+        ("dreamtext-original", "noise_iters=10", "no option 'noise_iters=10'"),
+        ("dreamtext-original", "aae_enabled=true", "one of steps, scale"),
+        ("udifftext-original", "noise_iter=1", "nearest known one is 'noise_iters'"),
+        ("mostel", "slm", "KEY=VALUE"),
+    ],
+)
+def test_an_option_that_the_authors_code_would_ignore_is_refused(name, option, told):
+    with pytest.raises(UserError, match=re.escape(told)):
+        configured(name, [f"options=[{option}]"])
 
 
 def test_the_manifest_holds_the_contract(tmp_path):
