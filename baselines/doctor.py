@@ -88,9 +88,8 @@ def _needs(system: System, *, hashes: bool = False) -> Iterator[Finding]:
         yield _checkout(system)
         if system.checkout.is_dir():
             yield _revision(system)
-        yield from _weights(
-            system, "get it from {source} into {folder}, or set weights=FOLDER", hashes
-        )
+        remedy = "{source}: put it into {folder}, or set weights=FOLDER"
+        yield from _weights(system, remedy, hashes)
         yield from _environment(system)
         for note in system.declaration.notes:
             yield Finding(what="note", ok=True, detail=note)
@@ -101,7 +100,8 @@ def _needs(system: System, *, hashes: bool = False) -> Iterator[Finding]:
         )
         yield from _weights(system, remedy, hashes)
     elif isinstance(system, DiffusionInpainting):
-        yield from _weights(system, "put {source} into {folder}, or set weights=FOLDER", hashes)
+        remedy = "{source}: put it into {folder}, or set weights=FOLDER"
+        yield from _weights(system, remedy, hashes)
 
 
 def _checkout(system: External) -> Finding:

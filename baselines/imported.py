@@ -22,6 +22,10 @@ SOURCES = {
     "released": "DreamText's README (pre_trained.ckpt)",
     "udifftext": "UDiffText's README (the text design checkpoint)",
 }
+LICENCES = {
+    "released": "BSD-2-Clause for non-commercial academic use, by its README; else ask the authors",
+    "udifftext": "MIT",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +78,7 @@ class Imported(OurModel):
 
     @cached_property
     def capabilities(self) -> Capabilities:  # type: ignore[override]
-        licence = "as published with the checkpoint"
+        licence = LICENCES[self.name]
         if not (self.folder / "config.json").is_file():  # the doctor asks before it is there
             return Capabilities(licence=licence, weights=(self.weights,))
         data = self.config.data

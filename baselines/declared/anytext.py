@@ -35,7 +35,7 @@ SYSTEM = Declaration(
             Weights(file="configuration.json", source=_HUB),
             Weights(file="ms_wrapper.py", source=_HUB),
             Weights(file="clip-vit-large-patch14", source=_HUB),
-            Weights(file="Arial_Unicode.ttf", source="a copy of the font Arial Unicode MS"),
+            Weights(file="Arial_Unicode.ttf", source="any copy of the font Arial Unicode MS"),
         ),
     ),
     version=2,

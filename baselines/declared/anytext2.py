@@ -35,7 +35,7 @@ SYSTEM = Declaration(
         weights=(
             Weights(file="anytext_v2.0.ckpt", source=f"{_HUB} (5.6 GB)"),
             Weights(file="clip-vit-large-patch14", source=_HUB),
-            Weights(file="Arial_Unicode.ttf", source="a copy of the font Arial Unicode MS"),
+            Weights(file="Arial_Unicode.ttf", source="any copy of the font Arial Unicode MS"),
         ),
     ),
 )

@@ -1,9 +1,8 @@
 """DreamText (arXiv 2405.14701) by its authors' code."""
 
 from baselines.declaration import CANONICAL, Declaration
+from baselines.imported import LICENCES
 from baselines.system import Capabilities, Weights
-
-LICENCE = "BSD-2-Clause for non-commercial academic use, by its README; else ask the authors"
 
 SYSTEM = Declaration(
     name="dreamtext-original",
@@ -18,7 +17,7 @@ SYSTEM = Declaration(
     capabilities=Capabilities(
         max_length=12,
         native_size=CANONICAL,
-        licence=LICENCE,
+        licence=LICENCES["released"],
         weights=(
             Weights(file="model.ckpt", source="DreamText's README, pre_trained.ckpt"),
             Weights(

@@ -38,7 +38,7 @@ SYSTEM = Declaration(
                 source="Hugging Face, black-forest-labs/FLUX.1-Fill-dev (58 GB; its terms have to "
                 "be accepted there)",
             ),
-            Weights(file="Arial_Unicode.ttf", source="a copy of the font Arial Unicode MS"),
+            Weights(file="Arial_Unicode.ttf", source="any copy of the font Arial Unicode MS"),
         ),
     ),
 )

@@ -23,7 +23,7 @@ SYSTEM = Declaration(
         licence="none stated: ask the authors before any other use than research",
         weights=(
             Weights(file="mostel.pth", source="MOSTEL's README, models"),
-            Weights(file="arial.ttf", source="a copy of the font Arial, as its training drew in"),
+            Weights(file="arial.ttf", source="any copy of the font Arial, as its training drew in"),
         ),
     ),
     version=2,

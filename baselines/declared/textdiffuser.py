@@ -33,7 +33,7 @@ SYSTEM = Declaration(
                 source="Hugging Face, stable-diffusion-v1-5/stable-diffusion-v1-5 (a mirror: "
                 "runwayml's repository was removed), as a diffusers folder",
             ),
-            Weights(file="Arial.ttf", source="a copy of the font Arial"),
+            Weights(file="Arial.ttf", source="any copy of the font Arial"),
         ),
     ),
     version=2,

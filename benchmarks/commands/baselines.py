@@ -20,14 +20,11 @@ def list_systems() -> None:
     """Every system: where it runs, whether it is ready, its licence."""
     from baselines.doctor import examine_all
 
-    for found in examine_all():
-        state = (
-            "ready"
-            if found.ready
-            else "missing: " + ", ".join(dict.fromkeys(f.what for f in found.missing))
-        )
-        typer.echo(f"{found.name:20} {found.kind:12} {state}")
-        typer.echo(f"{'':20} {found.summary}; licence: {found.licence}")
+    for diagnosis in examine_all():
+        lacks = ", ".join(dict.fromkeys(finding.what for finding in diagnosis.missing))
+        state = "ready" if diagnosis.ready else f"missing: {lacks}"
+        typer.echo(f"{diagnosis.name:20} {diagnosis.kind:12} {state}")
+        typer.echo(f"{'':20} {diagnosis.summary}; licence: {diagnosis.licence}")
 
 
 @app.command()
@@ -42,15 +39,16 @@ def doctor(
     """
     from baselines.doctor import examine
 
-    found = examine(name, settings or [], smoke=smoke, hashes=True)
-    print_diagnosis(found)
-    raise typer.Exit(0 if found.ready else 1)
+    diagnosis = examine(name, settings or [], smoke=smoke, hashes=True)
+    print_diagnosis(diagnosis)
+    raise typer.Exit(0 if diagnosis.ready else 1)
 
 
-def print_diagnosis(found: "Diagnosis") -> None:
+def print_diagnosis(diagnosis: "Diagnosis") -> None:
     """A system's findings, each with its remedy."""
-    typer.echo(f"{found.name} ({found.kind}): {'ready' if found.ready else 'not ready'}")
-    for finding in found.findings:
+    state = "ready" if diagnosis.ready else "not ready"
+    typer.echo(f"{diagnosis.name} ({diagnosis.kind}): {state}")
+    for finding in diagnosis.findings:
         typer.echo(f"  {'ok     ' if finding.ok else 'missing'} {finding.what}: {finding.detail}")
         if not finding.ok and finding.remedy:
             typer.echo(f"          {finding.remedy}")

@@ -13,6 +13,7 @@ _REFINED, _CHOSEN = "refinement=attention", "noises=10"
 _AS_THEY_COME = (
     *("truth", "masked", "opencv", "typeset", "sd2-inpainting"),
     *("textdiffuser", "diffste", "mostel", "anytext"),
+    *("textctrl", "anytext2", "textflux", "flux-text"),
     *("udifftext-original", "udifftext", "dreamtext-original", "released"),
 )
 
