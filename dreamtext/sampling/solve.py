@@ -41,6 +41,7 @@ def repaint(
     observe: Callable[[Maps], None] | None = None,
     scheduler: SchedulerMixin | None = None,
     before_step: BeforeStep | None = None,
+    condition: Condition | None = None,
 ) -> Tensor:
     """(B, 3, H, W) in [-1, 1]: the raw pictures with the batch's words painted in.
 
@@ -51,11 +52,14 @@ def repaint(
         observe: called after every step with the attention of its pass with the text.
         scheduler: a solver on the model's own noise schedule; `sampling.solver` by default.
         before_step: called with the latents before every step; the step goes on from its answer.
+        condition: what the U-Net is told; by default what the model makes of the batch.
 
     Raises:
         RunError: sampling came to values that are no numbers.
     """
-    latents = sample_latents(model, batch, noise, sampling, observe, scheduler, before_step)
+    latents = sample_latents(
+        model, batch, noise, sampling, observe, scheduler, before_step, condition
+    )
     if not latents.isfinite().all():
         raise RunError(
             f"sampling ({sampling.solver}, {sampling.steps} steps, guidance {sampling.guidance:g}) "
@@ -74,12 +78,14 @@ def sample_latents(
     observe: Callable[[Maps], None] | None = None,
     scheduler: SchedulerMixin | None = None,
     before_step: BeforeStep | None = None,
+    condition: Condition | None = None,
 ) -> Tensor:
     """(B, C, h, w): what `repaint` decodes."""
     if scheduler is None:
         scheduler = diffusion.sampling_scheduler(model.config.diffusion, sampling.solver)
     scheduler.set_timesteps(sampling.steps)
-    condition = model.condition(_without_truth(model, batch))
+    if condition is None:
+        condition = model.condition(_without_truth(model, batch))
     text = model.text_encoder(batch.tokens)
     latents = noise.to(batch.image.device) * scheduler.init_noise_sigma
     for number, timestep in enumerate(scheduler.timesteps):

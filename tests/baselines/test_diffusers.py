@@ -140,11 +140,66 @@ def test_the_doctor_sees_the_folder_and_its_hashes(folder):
 
 
 def test_an_imported_checkpoint_runs_as_our_own_model_does(model):
-    made = build("released", folder=model, solver="ddim", steps=2)
+    ours = {"region": "max", "latents": "mean", "noise_scale": "sigma"}
+    made = build("released", folder=model, steps=2, **ours)
     assert near(pictures(made, requests()), pictures(OurModel(model, made.settings), requests()))
+    for name in ours:  # and otherwise, by default, as its authors' code does
+        assert made.identity() != build("released", folder=model, steps=2, **without(ours, name))
     assert examine("released", [f"folder={model}"]).ready
     with pytest.raises(RunError, match="import-checkpoint"):
         ask(build("udifftext"), requests())
+
+
+def without(values, name):
+    return {key: value for key, value in values.items() if key != name}
+
+
+@pytest.fixture(scope="module")
+def autoencoding(tmp_path_factory):
+    """Folder of a small model whose autoencoder's latents have a spread."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("autoencoding") / "model"
+    sizes = ("kind=kl", "channels=4", "downscale=4", "widths=[32,32,32]", "layers_per_block=1")
+    kl = tuple(f"model.autoencoder.{size}" for size in sizes)
+    save_model(DreamText(override(preset("smoke"), PUBLISHED + kl)), path)
+    return path
+
+
+def test_the_authors_region_is_interpolated_between_pixels(model):
+    made = build("released", folder=model)
+    batch = made.batch(requests(1, width=2 * SIZE))
+    batch.region[:] = 0
+    batch.region[0, 0, 10:23, 5:58] = 1  # across the borders of cells
+    condition = made.condition(batch, [0])
+    # Four pixels a cell: the two nearest to its centre, each way, count.
+    cells = batch.region[0, 0].unfold(0, 4, 4).unfold(1, 4, 4)[:, :, 1:3, 1:3]
+    assert torch.allclose(condition.region[0, 0], cells.mean(dim=(-2, -1)))
+    hard = build("released", folder=model, region="max").condition(batch, [0]).region
+    assert set(hard.unique().tolist()) == {0, 1}
+
+
+def test_the_authors_latents_are_drawn_anew_for_every_seed(autoencoding):
+    made = build("released", folder=autoencoding)
+    batch = made.batch(requests(2, width=2 * SIZE))
+    drawn = [made.condition(batch, [seed, seed + 1]).masked for seed in range(200)]
+    assert (drawn[0] == made.condition(batch, [0, 1]).masked).all()
+    assert (drawn[0][1] != drawn[1][1]).any()  # another request
+    distribution = made.model.autoencoder.encode(batch.masked_image).latent_dist
+    scale = made.config.model.autoencoder.scaling_factor
+    standard = (torch.stack(drawn)[:, 0] / scale - distribution.mean[0]) / distribution.std[0]
+    assert standard.mean().abs() < 0.02
+    assert standard.std() == pytest.approx(1, abs=0.02)
+    mean = build("released", folder=autoencoding, latents="mean")
+    assert torch.allclose(mean.condition(batch, [0, 1]).masked, distribution.mean * scale)
+
+
+def test_the_authors_first_latent_has_the_variance_of_a_noised_one(model):
+    made = build("released", folder=model)
+    plain = build("released", folder=model, noise_scale="sigma")
+    sigma = 14.6146  # of Stable Diffusion's last timestep
+    ratio = made.noise([3]) / plain.noise([3])
+    assert ratio.mean() == pytest.approx((1 + sigma**2) ** 0.5 / sigma, rel=1e-6)
+    assert (plain.noise([3]) == noise_for(made.config, [3])).all()
 
 
 def test_pictures_that_are_no_numbers_are_an_error_and_never_black(model, tmp_path):
@@ -198,7 +253,9 @@ def test_the_loss_is_the_weakest_characters_attention_in_the_region(network, bat
     maps[:, :4, 4, 8] = torch.tensor([0.5, 0.25, 0.75, 1.0])
     maps[:, 4:] = 1  # padding and the null token have no say
     (spread,) = {float(v) for v in -weakest_character(network, {"one": maps}, batch) / 0.25}
-    assert 0.5 < spread < 1  # what the blur leaves of a single cell
+    assert spread == pytest.approx(0.2042, abs=1e-4)  # what the blur leaves of a single cell
+    narrow = -weakest_character(network, {"one": maps}, batch, blur_sigma=0.5) / 0.25
+    assert narrow[0] == pytest.approx(0.6193, abs=1e-4)
     moved = maps.clone()
     moved[:, 1] = 0
     moved[:, 1, 0, 0] = 1  # outside the region
@@ -229,9 +286,9 @@ def test_a_refinement_follows_the_gradient_and_stops_at_its_goal(network, batch)
 def test_more_noises_to_choose_from_never_make_the_loss_higher(model, network, batch):
     def chosen(count):
         made = udifftext(model, noises=count)
-        return made._best_noise(batch, noise_for(network.config, [1, 2]), [1, 2])
+        return made.best_noise(batch, [1, 2], made.condition(batch, [1, 2]))
 
-    assert (chosen(1) == noise_for(network.config, [1, 2])).all()
+    assert (chosen(1) == udifftext(model).noise([1, 2])).all()
     assert (chosen(2) == chosen(2)).all()
     assert (chosen(6) != chosen(1)).any()
 
