@@ -1,5 +1,6 @@
 """`dreamtext baselines`: which systems there are, and what each still needs here."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -42,6 +43,19 @@ def doctor(
     diagnosis = examine(name, settings or [], smoke=smoke, hashes=True)
     print_diagnosis(diagnosis)
     raise typer.Exit(0 if diagnosis.ready else 1)
+
+
+@app.command("new")
+def new_system(
+    name: Annotated[str, typer.Argument(help="how it will be listed, as flux-text")],
+    root: Annotated[Path, typer.Option(help="the checkout of this project")] = Path("."),
+) -> None:
+    """Write the skeleton of a wrapper around another system: four files that pass the tests."""
+    from baselines.skeleton import write_skeleton
+
+    for path in write_skeleton(name, root):
+        typer.echo(f"wrote {path}")
+    typer.echo(f"try it: pytest tests/baselines/test_runners.py -k {name}")
 
 
 def print_diagnosis(diagnosis: "Diagnosis") -> None:

@@ -94,8 +94,14 @@ def stand_in_of(name: str) -> StandIn:
 
 
 def stand_in(folder: Path, name: str, **settings) -> External:
-    """The system of that name with a stand-in's checkout, weights and environment."""
-    standing, declaration = stand_in_of(name), declarations()[name]
+    """The system of that name with its stand-in's checkout, weights and environment."""
+    return write_stand_in(folder, declarations()[name], stand_in_of(name), **settings)
+
+
+def write_stand_in(
+    folder: Path, declaration: Declaration, standing: StandIn, **settings
+) -> External:
+    """A declared system with a stand-in's checkout, weights and environment below `folder`."""
     _write(folder / "checkout", standing.checkout)
     _write(folder / "weights", standing.weights)
     for weights in declaration.capabilities.weights:
