@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: demo smoke test lint clean
+.PHONY: demo smoke test test-all lint clean
 
 demo: $(STAMP)
 	$(BIN)/dreamtext study run supervision --preset demo --seeds 1 --n 96 --workers 2
@@ -12,10 +12,11 @@ demo: $(STAMP)
 smoke: $(STAMP)
 	$(BIN)/dreamtext study run supervision --preset smoke --seeds 1 --n 16 --workers 2
 
-test: $(STAMP)
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/pytest
+test: lint
+	$(BIN)/pytest -m "not slow" -n 2 --dist loadgroup
+
+test-all: lint
+	$(BIN)/pytest -n 2 --dist loadgroup
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

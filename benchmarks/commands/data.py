@@ -138,7 +138,7 @@ def shards(
 ) -> None:
     """Pack a prepared data set into WebDataset tar shards; resumes where it was stopped."""
     from dreamtext.data.index import open_index
-    from dreamtext.data.shards import pack
+    from dreamtext.data.packing import pack
 
     report = pack(open_index(root, name), out, images=images)
     typer.echo(

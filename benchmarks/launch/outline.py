@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks import places
 from dreamtext.files import write_text
 from slurm.task import Task
 
 if TYPE_CHECKING:
     from benchmarks.runs.folder import Run
 
-_PROJECT = Path(__file__).resolve().parents[2]
+_PROJECT = places.project()
 _DECIDING = ("dreamtext", "baselines", "benchmarks")  # packages that decide a run's name
 _KEPT = 8  # outlines of a runs folder, the newest
 

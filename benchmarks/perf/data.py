@@ -26,9 +26,9 @@ from dreamtext.configs.schema import from_dict
 from dreamtext.configs.sections import DataConfig
 from dreamtext.data import crop, images
 from dreamtext.data.index import IMAGES, VERSION, WORDS, open_index
+from dreamtext.data.packing import pack
 from dreamtext.data.prepare import prepare
 from dreamtext.data.prepared import PreparedDataset
-from dreamtext.data.shards import pack
 from dreamtext.data.writers import WRITERS, scenes, write
 
 SIZES = {"512 x 512": (512, 512, 0.04), "32 x 64": (32, 64, 0.35)}

@@ -1,16 +1,21 @@
 """Published numbers, printed beside ours and never mixed with them."""
 
 from functools import cache
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-FOLDER = Path(__file__).resolve().parents[2] / "results" / "published"
+from benchmarks import places
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FOLDER = places.results() / "published"
 
 # our metric -> the published tables' name of it
 _METRICS = {"SeqAcc-ci/raw": "seqacc", "mIoU": "miou", "FID/raw": "fid", "LPIPS/raw": "lpips"}
 
 
 @cache
-def table() -> "pd.DataFrame":  # noqa: F821 - pandas is imported when a table is made
+def table() -> "pd.DataFrame":
     """All published rows; the folder's README names the columns."""
     import pandas as pd
 

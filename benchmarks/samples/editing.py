@@ -6,11 +6,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from benchmarks import places
 from dreamtext import charset
 from dreamtext.errors import RunError, UserError
 from dreamtext.files import written_whole
 
-EMBEDDED_MODEL = Path(__file__).resolve().parents[2] / "results" / "models" / "small"
+EMBEDDED_MODEL = places.results() / "models" / "small"
 # What a region takes of the training crops, on average: the model paints best at that size.
 _WIDTH_SHARE, _HEIGHT_SHARE = 0.92, 0.80
 

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from dreamtext.data.annotation import Files, Folder, Mark
+from dreamtext.data.shards import TABLE, Shards
 from dreamtext.data.splits import SPLITS
 from dreamtext.errors import UserError
 
@@ -121,9 +122,7 @@ class Index:
     def files(self) -> Files:
         """Where the images and masks are read from: the data set's folder, or its shards."""
         if "shards" in self.meta:
-            from dreamtext.data.shards import Shards
-
-            return Shards(self)
+            return Shards(self.folder / TABLE, self.root, self.name)
         return Folder(self.root)
 
     def rows(self, split: str | None = None, max_length: int = 12) -> np.ndarray:

@@ -1,9 +1,9 @@
 """Damaged files are refused or counted, never a crash (the long run is a script)."""
 
+from helpers import fuzz_data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.perf import fuzz_data
 from dreamtext.data import icdar13, laion_ocr, textseg
 from dreamtext.data.annotation import Mark, Reason
 

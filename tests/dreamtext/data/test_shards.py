@@ -10,11 +10,12 @@ from helpers.data_scenes import box, prepared, scene, whole
 from torch.utils.data import DataLoader
 
 from dreamtext.configs.sections import DataConfig
-from dreamtext.data import shards as packing
+from dreamtext.data import packing
 from dreamtext.data.index import open_index
+from dreamtext.data.packing import pack
 from dreamtext.data.prepared import PreparedDataset
 from dreamtext.data.sample import collate
-from dreamtext.data.shards import order, pack
+from dreamtext.data.shards import order
 from dreamtext.data.writers import WRITERS
 from dreamtext.errors import Interrupted, UserError
 

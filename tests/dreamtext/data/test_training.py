@@ -12,8 +12,8 @@ from dreamtext.configs.sections import DataConfig
 from dreamtext.data import open_dataset
 from dreamtext.data.embedded.world import EmbeddedWorld
 from dreamtext.data.index import open_index
+from dreamtext.data.packing import pack
 from dreamtext.data.prepare import prepare
-from dreamtext.data.shards import pack
 from dreamtext.data.writers import WRITERS, scenes, write
 from dreamtext.errors import UserError
 from dreamtext.training.loop import train

@@ -1,6 +1,6 @@
 """Feeds the annotation parsers damaged files: they may refuse or count them, never crash.
 
-    python -m benchmarks.perf.fuzz_data --cases 10000 --seed 0
+    PYTHONPATH=. python -m tests.helpers.fuzz_data --cases 10000 --seed 0
 
 Each case takes small sets written in each layout, damages one file (bytes flipped, cut out,
 repeated or replaced, numbers and text swapped for awkward ones) and prepares the set. Anything
