@@ -85,9 +85,8 @@ def compare(
     root = runs or default_root()
     attention, title = report.open_run(a, root)
     _known([timestep] if timestep is not None else None, attention.timesteps, "timestep")
-    other, other_title = Path(b), b
-    if not any(other.glob("*.png")):
-        other, other_title = report.open_run(b, root)
+    brought = any(Path(b).glob("*.png"))
+    other, other_title = (Path(b), b) if brought else report.open_run(b, root)
     typer.echo(report.write_comparison(attention, title, other, other_title, timestep, out))
     typer.echo(f"table and gallery are in {out}")
 

@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
+import click
 import typer
 
 from benchmarks.commands.selection import (
@@ -42,7 +43,7 @@ def status(
         found = status_of(runs.tasks, home(selection.root), steps=runs.steps)
         lines = _lines(found, runs.titles, everything=all_)
         if watch is not None:
-            typer.clear()
+            click.clear()
         typer.echo("\n".join(lines))
         if watch is None or not {"queued", "running", "hung"} & set(counts(found)):
             return
@@ -92,7 +93,7 @@ def _lines(found: "Sequence[TaskStatus]", titles: Mapping[str, str], everything:
 
     lines = [f"{'stage':8}" + "".join(f"{state:>11}" for state in _STATES)]
     for stage in dict.fromkeys(one.task.stage for one in found):
-        count = counts(one for one in found if one.task.stage == stage)
+        count: Mapping[Any, int] = counts(one for one in found if one.task.stage == stage)
         lines.append(f"{stage:8}" + "".join(f"{count.get(s, 0) or '-':>11}" for s in _STATES))
     shown = _STATES if everything else ("running", "hung", "lost", "failed")
     rows = [one for one in found if one.state in shown]

@@ -107,7 +107,8 @@ def score_stage(run: Run, should_stop: ShouldStop) -> None:
 
     options = Options.of(config_of(run))
     given = options.given()
-    planned = {k: run.identity[k] for k in ("judge", "inception", "alexnet") if k in run.identity}
+    files = ("judge", "inception", "alexnet")
+    planned = {name: run.identity[name] for name in files if name in run.identity}
     _refuse_other_files(run, planned, given)
     provenance.record(run, scoring=run.settings["config"].get("scoring"), given=given)
     folder = run.parent_runs()["sample"].folder

@@ -115,7 +115,8 @@ def plan(runs: Sequence["Run"], config: "ClusterConfig") -> Plan:
         if state in ("missing", "started"):
             to_run[run.stage].append(run)
     past = Past(runs[0].root, probe_root(runs[0].root)) if any(to_run.values()) else None
-    stages, unknown = [], []
+    stages: list[StagePlan] = []
+    unknown: list[str] = []
     run_s = gpu_s = finish_s = 0.0
     for stage in STAGES:
         if not states[stage]:

@@ -72,7 +72,7 @@ def _from_folder(attention: Attention, folder: Path) -> Tensor:
     truth, _ = attention.folder.characters
     height, width = truth.shape[1:]
     maps = np.zeros((len(attention.known), height, width), np.uint8)
-    missing = []
+    missing: list[str] = []
     for place, index in enumerate(attention.known):
         file = folder / f"{attention.folder.ids[index]}.png"
         found = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)

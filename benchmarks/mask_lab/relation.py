@@ -98,9 +98,9 @@ def table(runs: list[Values]):
         if (steep := slope(values)) is not None:
             row |= _three("seqacc per miou", steep)
         rows.append(row)
-    if (estimate := across(runs)) is not None:
+    if (total := across(runs)) is not None:
         row = {"run": "across runs", "n": len(runs)}
-        rows.append(row | _three("rank correlation with seqacc", estimate))
+        rows.append(row | _three("rank correlation with seqacc", total))
     return pd.DataFrame(rows)
 
 

@@ -73,7 +73,7 @@ def write_sweep(attention: Attention, title: str, result: Sweep, out: Path) -> s
     shown = {f"own: {_brief(own)}": masks, f"best: {_brief(best)}": masks_of(attention, best)}
     for name, chosen in (("worst", order[:GALLERY]), ("best", order[::-1][:GALLERY])):
         captions = [_caption(attention, i, column[i]) for i in chosen]
-        figures.gallery(attention, chosen, shown, captions, out / f"{name}.png")
+        figures.gallery(attention, chosen.tolist(), shown, captions, out / f"{name}.png")
     text = _summary(title, result, own, best)
     (out / "summary.md").write_text(text)
     return text

@@ -7,7 +7,7 @@ are read off running sums: a further setting costs no further pass over the cell
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor
@@ -41,7 +41,7 @@ def parse(text: str) -> Rule:
     try:
         if kind not in KINDS or (not value and kind != "otsu"):
             raise ValueError(kind)
-        return Rule(kind, float(value or 0))
+        return Rule(cast(Kind, kind), float(value or 0))
     except ValueError as error:
         known = "; ".join(f"{k}: {v}" for k, v in KINDS.items())
         raise UserError(

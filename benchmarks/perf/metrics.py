@@ -11,6 +11,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +72,7 @@ def draw(path: Path, n: int, seed: int) -> Path:
         drawn = 0.6 * truth + 0.4 * rng.random(truth.shape)
         for timestep in (0.3, 0.6, 0.9):
             attention[f"{timestep:g}/{layer}"] = drawn.astype(np.float16)
-    np.savez(path / "attention.npz", **attention)
+    np.savez(path / "attention.npz", allow_pickle=False, **attention)
     meta = {"timesteps": [0.3, 0.6, 0.9], "layers": {"down": list(SIZE), "up": list(SIZE)}}
     (path / "attention.json").write_text(json.dumps(meta))
     return path
@@ -153,7 +154,7 @@ def laboratory(folder: Path, n: int) -> None:
         masks = MaskConfig(height=height, width=width, min_size=8)
         attention = Attention(SampleFolder(folder), masks)
         settings = len(BLURS) * len(RULES)
-        cost = seconds(lambda a=attention: sweep(a, timesteps=[0.6], layers=["all"]))
+        cost = seconds(partial(sweep, attention, timesteps=[0.6], layers=["all"]))
         scaled = cost / settings * 100 / n * 500
         print(
             f"masks sweep at {height} x {width}: {scaled:.1f} s for 100 settings over 500 samples "

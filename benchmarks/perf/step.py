@@ -12,6 +12,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -22,7 +23,7 @@ from dreamtext.configs.presets import preset
 from dreamtext.configs.schema import override
 from dreamtext.data import open_dataset
 from dreamtext.data.sample import Batch, collate
-from dreamtext.objective.schedule import weights_at
+from dreamtext.objective.schedule import Weights, weights_at
 from dreamtext.training.batches import Draw, draw_step
 from dreamtext.training.loop import Trainer
 
@@ -35,6 +36,11 @@ def plain_loss(trainer: Trainer, batch: Batch, draw: Draw) -> Tensor:
     context = model.text_encoder(batch.tokens) * (~draw.dropped)[:, None, None]
     predicted = model.denoise(noisy, draw.timesteps, condition, context, batch.tokens)
     return (step.target(condition.latents, draw) - predicted).square().mean()
+
+
+def whole_loss(trainer: Trainer, batch: Batch, draw: Draw, weights: Weights) -> Tensor:
+    """The whole objective."""
+    return trainer.step(batch, draw, weights)["total"]
 
 
 def timed(trainer: Trainer, loss: Callable[[], Tensor]) -> float:
@@ -63,8 +69,8 @@ def main() -> None:
     full, plain, weights = [], [], weights_at(config, 0)
     for number in range(chosen.rounds + 2):
         draw = draw_step(config, number)
-        full.append(timed(trainer, lambda d=draw: trainer.step(batch, d, weights)["total"]))
-        plain.append(timed(trainer, lambda d=draw: plain_loss(trainer, batch, d)))
+        full.append(timed(trainer, partial(whole_loss, trainer, batch, draw, weights)))
+        plain.append(timed(trainer, partial(plain_loss, trainer, batch, draw)))
     full, plain = full[2:], plain[2:]  # the first rounds warm up
     ratios = sorted(a / b for a, b in zip(full, plain, strict=True))
     print(f"preset {chosen.preset}, batch {size}, {chosen.rounds} rounds, one thread")

@@ -33,7 +33,7 @@ class Benchmark(Checked):
 class Entry(NamedTuple):
     """One sample of a manifest: its index in the split, the word to paint, the noise's seed."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # a tuple's own `index` is not wanted here
     word: str
     noise_seed: int
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -10,6 +11,9 @@ from benchmarks import places
 from dreamtext import charset
 from dreamtext.errors import RunError, UserError
 from dreamtext.files import written_whole
+
+if TYPE_CHECKING:
+    from dreamtext.networks.model import DreamText
 
 EMBEDDED_MODEL = places.results() / "models" / "small"
 # What a region takes of the training crops, on average: the model paints best at that size.
@@ -94,7 +98,7 @@ def parse_region(text: str, width: int, height: int) -> tuple[int, int, int, int
 
 
 def paint(
-    model: "DreamText",  # noqa: F821 - torch is imported when painting
+    model: "DreamText",
     pixels: np.ndarray,
     box: tuple[int, int, int, int],
     word: str,

@@ -66,15 +66,14 @@ class SampleFolder:
         for number, line in enumerate(lines, 1):
             try:
                 values = json.loads(line)
-                box = tuple(int(v) for v in values["box"])
-                x0, y0, x1, y1 = box
+                x0, y0, x1, y1 = (int(v) for v in values["box"])
                 quad = values.get("quad") or [[x0, y0], [x1, y0], [x1, y1], [x0, y1]]
                 records.append(
                     Record(
                         id=str(values["id"]),
                         source_word=values["source_word"],
                         word=values["word"],
-                        box=box,
+                        box=(x0, y0, x1, y1),
                         quad=tuple((float(x), float(y)) for x, y in quad),
                     )
                 )

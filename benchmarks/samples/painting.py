@@ -130,7 +130,7 @@ class SystemPainter:
             ],
         )
         return {
-            "raw": np.stack([answer.image for answer in answers]),
+            "raw": np.stack([answer.image for answer in answers if answer.image is not None]),
             "status": np.array([answer.status for answer in answers]),
             "reason": np.array([answer.reason for answer in answers]),
             "seconds": np.array([answer.seconds for answer in answers]),

@@ -62,7 +62,7 @@ def painted(folder: Path) -> int:
 def write_part(folder: Path, chunk: Chunk, arrays: Arrays) -> None:
     """Keep what was painted for a chunk, whole or not at all."""
     with written_whole(chunk.path(folder)) as beside:
-        np.savez(beside, **arrays)
+        np.savez(beside, allow_pickle=False, **arrays)
 
 
 def assemble(manifest: Manifest, dataset: "Dataset", folder: Path) -> None:
@@ -80,12 +80,8 @@ def assemble(manifest: Manifest, dataset: "Dataset", folder: Path) -> None:
             arrays = dict(part)
         for place, entry in enumerate(chunk.entries):
             sample = dataset[entry.index]
-            pictures = {
-                "truth": sample.image,
-                "raw": arrays["raw"][place],
-                "composited": arrays["composited"][place],
-            }
-            for source, picture in pictures.items():
+            truth, raw, composited = sample.image, arrays["raw"][place], arrays["composited"][place]
+            for source, picture in zip(SOURCES, (truth, raw, composited), strict=True):
                 Image.fromarray(picture).save(folder / source / f"{sample.id}.png")
             characters.append(sample.characters)
             known.append(sample.has_characters)
@@ -118,7 +114,7 @@ def _line(sample: "Sample", entry: Entry) -> dict[str, Any]:
 
 
 def _write_attention(folder: Path, maps: Arrays) -> None:
-    np.savez(folder / ATTENTION, **maps)
+    np.savez(folder / ATTENTION, allow_pickle=False, **maps)
     layers = {name.split("/", 1)[1]: list(array.shape[2:]) for name, array in maps.items()}
     levels = sorted({float(name.split("/", 1)[0]) for name in maps})
     write_json(folder / ATTENTION_META, {"timesteps": levels, "layers": layers})

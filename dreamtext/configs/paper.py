@@ -6,6 +6,7 @@ from dreamtext.configs.sections import (
     AutoencoderConfig,
     Config,
     DataConfig,
+    DatasetName,
     DiffusionConfig,
     GlyphEncoderConfig,
     MaskConfig,
@@ -18,11 +19,16 @@ from dreamtext.configs.sections import (
     UNetConfig,
 )
 
-STEPS = {"laion_ocr": 200_000, "synthtext": 150_000, "textseg": 50_000, "icdar13": 10_000}
+STEPS: dict[DatasetName, int] = {
+    "laion_ocr": 200_000,
+    "synthtext": 150_000,
+    "textseg": 50_000,
+    "icdar13": 10_000,
+}
 SUPERVISED_STEPS = 25_000
 
 
-def paper(dataset: str = "laion_ocr") -> Config:
+def paper(dataset: DatasetName = "laion_ocr") -> Config:
     """DreamText as published: Stable Diffusion 2 inpainting at 512 x 512, trained whole.
 
     Args:

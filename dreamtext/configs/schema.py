@@ -37,7 +37,7 @@ class Checked:
     """Checks every field's type when a configuration is made."""
 
     def __post_init__(self) -> None:
-        hints = _hints(type(self))
+        hints = _hints(type(self))  # type: ignore[arg-type]  # a class is hashable
         for f in dataclasses.fields(self):  # type: ignore[arg-type]
             value = _coerce(getattr(self, f.name), hints[f.name], f"{type(self).__name__}.{f.name}")
             object.__setattr__(self, f.name, value)

@@ -5,12 +5,14 @@ from typing import Literal
 
 from dreamtext.configs.schema import Checked, option
 
+DatasetName = Literal["embedded", "synthtext", "laion_ocr", "icdar13", "textseg"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class DataConfig(Checked):
     """Which samples a run learns from, and their size in pixels."""
 
-    name: Literal["embedded", "synthtext", "laion_ocr", "icdar13", "textseg"] = "embedded"
+    name: DatasetName = "embedded"
     root: str = option("", identity=False)
     height: int = 32
     width: int = 64

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 Maps = dict[str, Tensor]
 
 
-def text_attention(unet: nn.Module) -> dict[str, nn.Module]:
+def text_attention(unet: nn.Module) -> dict[str, Any]:
     """The cross-attention modules of a diffusers U-Net, by name, in tree order."""
     return {
         name: module

@@ -28,6 +28,8 @@ class BlockDCT(nn.Module):
     Orthonormal, so a mean squared error of latents is one of pixels (less what is left out).
     """
 
+    filters: Tensor
+
     def __init__(self, scaling_factor: float = 1.0) -> None:
         super().__init__()
         self.scaling_factor = scaling_factor

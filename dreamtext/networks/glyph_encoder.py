@@ -1,6 +1,8 @@
 """The image encoder xi of the grey word crop, frozen while DreamText trains (arXiv 2405.14701,
 section 3)."""
 
+from typing import Any
+
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -51,7 +53,7 @@ class ViTSTR(nn.Module):
         super().__init__()
         import timm
 
-        self.vit = timm.create_model("vit_base_patch16_224", pretrained=False, in_chans=1)
+        self.vit: Any = timm.create_model("vit_base_patch16_224", pretrained=False, in_chans=1)
         self.vit.reset_classifier(charset.CLASSES + 1)
 
     def forward(self, crop: Tensor) -> Tensor:

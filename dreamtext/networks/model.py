@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from diffusers import Transformer2DModel, UNet2DConditionModel
@@ -45,7 +46,7 @@ class DreamText(nn.Module):
         model = config.model
         self.text_encoder = TextEncoder(model.text, config.data.max_length)
         self.glyph_encoder = glyph_encoder.build(model.glyph, config.data.max_length)
-        self.autoencoder = autoencoder.build(model.autoencoder)
+        self.autoencoder: Any = autoencoder.build(model.autoencoder)  # ours, or diffusers' own
         self.unet = build_unet(config)
         self.heads = AlignmentHeads(
             text_width=model.text.width,
@@ -93,7 +94,7 @@ class DreamText(nn.Module):
         region = functional.adaptive_max_pool2d(batch.region, size)
         extra = region[:, :0]
         if self.config.model.unet.coordinates:
-            extra = coordinates(batch.region, size)
+            extra = coordinates(batch.region, (size[0], size[1]))
             waves = fourier_features(extra[:, :2], self.config.model.unet.coordinate_octaves)
             extra = torch.cat([extra, waves], dim=1)
         layout = (
@@ -133,7 +134,7 @@ class DreamText(nn.Module):
         tokens: Tensor,
     ) -> tuple[Tensor, Maps]:
         """As `denoise`, with the cross-attention of every layer (B, T, h, w) beside it."""
-        with self.recorder.recording(tuple(noisy.shape[-2:])) as maps:
+        with self.recorder.recording((noisy.shape[-2], noisy.shape[-1])) as maps:
             prediction = self.denoise(noisy, timesteps, condition, context, tokens)
         return prediction, maps
 

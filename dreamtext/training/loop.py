@@ -182,7 +182,7 @@ def train(
     crop_size = (config.model.glyph.height, config.model.glyph.width)
     batches = iter(
         DataLoader(
-            dataset,
+            dataset,  # type: ignore[arg-type]  # torch asks for a base class, not a protocol
             batch_sampler=order,
             collate_fn=partial(collate, max_length=config.data.max_length, crop_size=crop_size),
             num_workers=training.data_workers,

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from dreamtext.errors import RunError, UserError
+from dreamtext.networks.glyph_encoder import ViTSTR
 from dreamtext.networks.model import DreamText
 from dreamtext.weights import released_layout as layout
 from dreamtext.weights.files import Shapes, read_tensors, refuse_mismatch, shapes_of
@@ -36,7 +37,7 @@ def load(model: DreamText) -> None:
     if config.text.weights:
         _load_text_encoder(model, config.text.weights)
     if config.glyph.weights:
-        if config.glyph.kind != "vitstr":
+        if not isinstance(model.glyph_encoder, ViTSTR):
             raise UserError("model.glyph.weights is for model.glyph.kind=vitstr")
         _load_vitstr(model.glyph_encoder, config.glyph.weights)
 
@@ -112,7 +113,7 @@ def _load_text_encoder(model: DreamText, path: str) -> None:
     _copy(model, {own: given[name] for name, (own, _) in named.items()})
 
 
-def _load_vitstr(encoder: nn.Module, path: str) -> None:
+def _load_vitstr(encoder: ViTSTR, path: str) -> None:
     """ViTSTR's own file names parameters `module.vitstr.<name>`; the released layout's
     `visual_encoder.<name>` is read too."""
     tensors = read_tensors(path)
