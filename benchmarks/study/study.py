@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.places import project
 from benchmarks.runs.folder import Run
 from benchmarks.runs.manifest import Benchmark
 from benchmarks.study.contrast import Contrast
@@ -199,9 +200,7 @@ class Study:
 
 def study_names() -> list[str]:
     """The studies that come along."""
-    from benchmarks import studies
-
-    folder = Path(studies.__path__[0])
+    folder = project() / "benchmarks" / "studies"
     return sorted(p.stem for p in folder.glob("*.py") if not p.stem.startswith("_"))
 
 
