@@ -73,7 +73,15 @@ def sample(
     run: Annotated[Path, typer.Argument(help="Folder of a finished training run")],
     task: Annotated[str, typer.Option(help="reconstruction or editing")] = "reconstruction",
     n: Annotated[int, typer.Option(help="How many samples of the test split")] = 288,
-    split: Annotated[str, typer.Option(help="test, validation or unseen_fonts")] = "test",
+    split: Annotated[str, typer.Option(help="test or validation")] = "test",
+    fonts: Annotated[
+        str, typer.Option(help="Only seen, unseen, script or display fonts (embedded world)")
+    ] = "all",
+    corruption: Annotated[
+        str,
+        typer.Option(help="low_resolution, blur, occlusion, clutter or rotation of the pictures"),
+    ] = "none",
+    severity: Annotated[float, typer.Option(help="Of the corruption, above 0 to 1")] = 0.0,
     manifest: Annotated[Path | None, typer.Option(help="A frozen manifest instead")] = None,
     guidance: Annotated[float | None, typer.Option(help="Classifier-free guidance")] = None,
     steps: Annotated[int | None, typer.Option(help="Solver steps")] = None,
@@ -95,7 +103,15 @@ def sample(
     )
     benchmark = from_dict(
         Benchmark,
-        {"task": task, "n": n, "split": split, "file": str(manifest) if manifest else ""},
+        {
+            "task": task,
+            "n": n,
+            "split": split,
+            "fonts": fonts,
+            "corruption": corruption,
+            "severity": severity,
+            "file": str(manifest) if manifest else "",
+        },
     )
     _execute(sample_run(config, benchmark, trained, title=trained.title), force)
 

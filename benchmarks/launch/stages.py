@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.runs import provenance
 from benchmarks.runs.folder import MANIFEST, PER_IMAGE, SCORES, Run, load, state
-from benchmarks.runs.manifest import Benchmark, Task
+from benchmarks.runs.manifest import Benchmark, open_samples
 from benchmarks.runs.work import AlreadyDone, leads, working
 from dreamtext.configs.schema import from_dict, to_dict
 from dreamtext.configs.sections import Config
@@ -68,7 +68,6 @@ def train_stage(run: Run, should_stop: ShouldStop) -> None:
 def sample_stage(run: Run, should_stop: ShouldStop) -> None:
     from benchmarks.samples.painting import paint
     from benchmarks.study.identities import manifest_of
-    from dreamtext.data import open_dataset
 
     config = config_of(run)
     manifest = manifest_of(config, from_dict(Benchmark, run.settings["benchmark"]))
@@ -78,17 +77,17 @@ def sample_stage(run: Run, should_stop: ShouldStop) -> None:
             f"{run.identity['manifest']}: the data set changed since; plan the study again"
         )
     write_json(run.folder / MANIFEST, {**to_dict(manifest), "hash": manifest.hash})
-    dataset = open_dataset(config.data, manifest.split)
-    paint(_painter(run, config, manifest.task), manifest, dataset, run.folder, should_stop)
+    dataset = open_samples(config.data, manifest)
+    paint(_painter(run, config), manifest, dataset, run.folder, should_stop)
 
 
-def _painter(run: Run, config: Config, task: Task) -> "Painter":
+def _painter(run: Run, config: Config) -> "Painter":
     from benchmarks.samples.painting import ModelPainter, SystemPainter
 
     if trained := run.parent_runs().get("train"):
         from dreamtext.weights.checkpoints import load_model
 
-        levels = config.sampling.attention_timesteps if task == "reconstruction" else ()
+        levels = config.sampling.attention_timesteps
         return ModelPainter(load_model(trained.model), config.sampling, levels)
     from baselines.catalogue import configured
     from baselines.evidence import on_disk

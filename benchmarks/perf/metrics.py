@@ -54,7 +54,7 @@ def draw(path: Path, n: int, seed: int) -> Path:
     for source in ("truth", "raw"):
         (path / source).mkdir(parents=True)
     for i in range(n):
-        sample, _ = render(DataConfig(), "validation", i)
+        sample = render(DataConfig(), "validation", i)
         noisy = np.clip(sample.image + rng.normal(0, 15, sample.image.shape), 0, 255)
         Image.fromarray(sample.image).save(path / "truth" / f"{i}.png")
         Image.fromarray(noisy.astype(np.uint8)).save(path / "raw" / f"{i}.png")

@@ -1,33 +1,51 @@
 """Frozen manifests: which samples, which words are painted over them, from which noise."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from dreamtext.configs.schema import Checked, signature, to_dict
-from dreamtext.configs.sections import DataConfig
+from dreamtext.configs.schema import Checked, identity, option, signature, to_dict
+from dreamtext.configs.sections import DataConfig, LabelConfig
+from dreamtext.data.corruptions import Corruption
 from dreamtext.errors import UserError
 
+if TYPE_CHECKING:
+    from dreamtext.data.sample import Attributes, Dataset
+
 Task = Literal["reconstruction", "editing"]
+FontBlock = Literal["all", "seen", "unseen", "script", "display"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Benchmark(Checked):
     """Data set (the run's own) + task + manifest. `file` names a frozen manifest; without one,
-    the manifest is drawn from split, n and seed, always the same."""
+    the manifest is drawn from the rest, always the same."""
 
     task: Task = "reconstruction"
     split: str = "test"
     n: int = 288
     seed: int = 0
     file: str = ""
+    # Of the embedded world, only samples in fonts that training has seen, in others, or in others
+    # of one style. "all": as they come, half and half.
+    fonts: FontBlock = option("all", neutral="all")  # noqa: RUF009
+    corruption: Corruption = option("none", neutral="none")  # noqa: RUF009
+    severity: float = option(0.0, neutral=0.0)  # of the corruption, up to 1
 
     def check(self) -> None:
         self.require(self.n > 0, "n must be positive")
+        if self.corruption == "none":
+            self.require(self.severity == 0, "severity needs a corruption, such as blur")
+        else:
+            self.require(0 < self.severity <= 1, "severity of a corruption is above 0, at most 1")
+        self.require(
+            not self.file or (self.fonts, self.corruption) == ("all", "none"),
+            "a frozen manifest (file) already says which samples, and how they are corrupted",
+        )
 
 
 class Entry(NamedTuple):
@@ -47,10 +65,12 @@ class Manifest:
     revision: str
     task: Task
     entries: tuple[Entry, ...]
+    corruption: Corruption = option("none", neutral="none")  # noqa: RUF009
+    severity: float = option(0.0, neutral=0.0)
 
     @property
     def hash(self) -> str:
-        return signature(to_dict(self))
+        return signature(identity(self))
 
     def write(self, path: Path) -> None:
         """One JSON file, with the hash inside."""
@@ -106,7 +126,7 @@ def draw(config: DataConfig, benchmark: Benchmark) -> Manifest:
         rng = np.random.default_rng([benchmark.seed, index])
         seed = int(rng.integers(2**31))
         if benchmark.task == "editing":
-            word = other_word(word, rng, held_out=config.name == "embedded")
+            word = other_word(config, benchmark, word, rng)
         entries.append(Entry(index, word, seed))
     return Manifest(
         dataset=config.name,
@@ -114,13 +134,36 @@ def draw(config: DataConfig, benchmark: Benchmark) -> Manifest:
         revision=now,
         task=benchmark.task,
         entries=tuple(entries),
+        corruption=benchmark.corruption,
+        severity=benchmark.severity,
     )
+
+
+def open_samples(config: DataConfig, manifest: Manifest) -> "Dataset":
+    """The data set that a manifest's indices point into: true labels, pictures as it says."""
+    from dreamtext.data import open_dataset
+    from dreamtext.data.corruptions import corrupted
+
+    exact = replace(config, labels=LabelConfig())
+    dataset = open_dataset(exact, manifest.split)
+    return corrupted(dataset, manifest.corruption, manifest.severity)
 
 
 def _samples(config: DataConfig, benchmark: Benchmark) -> list[tuple[int, str]]:
     """(index in the split, word that stands there), without reading any image."""
     if config.name == "embedded":
-        return list(enumerate(split_words(config, benchmark.split, benchmark.n)))
+        found = _of_the_world(config, benchmark.split, benchmark.n, benchmark.fonts)
+        if len(found) < benchmark.n:
+            raise UserError(
+                f"the {benchmark.split} split of the embedded world has {len(found)} samples with "
+                f"fonts '{benchmark.fonts}', but n = {benchmark.n} were asked for; give a smaller n"
+            )
+        return list(found)
+    if benchmark.fonts != "all":
+        raise UserError(
+            f"fonts={benchmark.fonts} was asked for, but {config.name} does not tell its fonts; "
+            "leave it out"
+        )
     from dreamtext.data.index import open_index
 
     index = open_index(config.root, config.name)
@@ -134,38 +177,36 @@ def _samples(config: DataConfig, benchmark: Benchmark) -> list[tuple[int, str]]:
     return [(int(i), index.entry(int(rows[i])).mark.word) for i in sorted(chosen)]
 
 
-def split_words(config: DataConfig, split: str, n: int) -> list[str]:
-    """The words that stand in a split's first n samples, without drawing the samples."""
-    return list(_drawn_words(config, split, n))
-
-
 @lru_cache(maxsize=16)  # a study's benchmarks mostly share their samples
-def _drawn_words(config: DataConfig, split: str, n: int) -> tuple[str, ...]:
-    from dreamtext.data.embedded import world as embedded
+def _of_the_world(
+    config: DataConfig, split: str, n: int, block: FontBlock
+) -> tuple[tuple[int, str], ...]:
+    """(index, word) of the first n samples in the fonts of a block, without drawing them."""
+    from dreamtext.data.embedded import world
 
-    return tuple(
-        embedded.draw_word(config, split, embedded.generator(config, split, index))
-        for index in range(n)
-    )
-
-
-def other_word(word: str, rng: np.random.Generator, held_out: bool = True) -> str:
-    """Another word of the same length, in the same case, from the shipped list of words;
-    `held_out`: one the embedded world never trains on, where there is any of that length."""
-    from dreamtext.data.embedded.words import words
-
-    preferred = _held_out_words(len(word)) if held_out else ()
-    choices = [w for w in preferred if w != word.lower()]
-    choices = choices or [w for w in words(len(word)) if w != word.lower()]
-    chosen = choices[int(rng.integers(len(choices)))]
-    if len(word) > 1 and word[0].isupper() and word[1:].islower():
-        return chosen.capitalize()
-    return chosen.upper() if any(c.isupper() for c in word) else chosen
+    size = config.train_size if split == "train" else world.HELD_OUT_SIZE
+    found: list[tuple[int, str]] = []
+    for index in range(size):
+        if len(found) == n:
+            break
+        plan = world.plan(config, split, index)
+        if block == "all" or block in _blocks(plan.attributes(config)):
+            found.append((index, plan.word))
+    return tuple(found)
 
 
-@lru_cache(maxsize=64)
-def _held_out_words(length: int) -> tuple[str, ...]:
-    from dreamtext.data.embedded.words import words
-    from dreamtext.data.embedded.world import word_split
+def _blocks(attributes: "Attributes") -> tuple[str, ...]:
+    return ("seen",) if attributes["font_seen"] else ("unseen", str(attributes["font_style"]))
 
-    return tuple(word for word in words(length) if word_split(word) == "test")
+
+def other_word(
+    config: DataConfig, benchmark: Benchmark, word: str, rng: np.random.Generator
+) -> str:
+    """Another word of the same length to paint in its place. In the embedded world a held-out one
+    of the same kind, in the same case; elsewhere one of the shipped list of words."""
+    from dreamtext.data.embedded import words
+
+    if config.name == "embedded":
+        return words.another(config, benchmark.split, word, rng, benchmark.seed)
+    choices = [w for w in words.words(len(word)) if w != word.lower()]
+    return words.like(word, choices[int(rng.integers(len(choices)))])

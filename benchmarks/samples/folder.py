@@ -1,8 +1,11 @@
 """Reading a folder of samples: everything a metric may look at, and nothing of models or data.
 
-samples.jsonl     one line a sample: id, source_word, word (painted), box, quad, noise_seed
+samples.jsonl     one line a sample: id, source_word, word (painted), box, quad, noise_seed, and
+                  the data set's attributes of it (`dreamtext.data.sample.Sample`)
 truth/<id>.png    the real image     raw/<id>.png, composited/<id>.png    what was painted
-truth.npz         characters (N, H, W) uint8 index maps, has_characters (N,) bool
+target/<id>.png   of editing: the true picture of the painted word, where the data set can draw it
+truth.npz         characters (N, H, W) uint8 index maps, has_characters (N,) bool; with
+                  target/ also target_characters (N, H, W) of the painted words
 attention.npz     "<t:g>/<layer>" -> (N, L, h, w) float16, described by attention.json
 """
 
@@ -11,16 +14,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 
 from dreamtext.errors import UserError
 
 Source = Literal["truth", "raw", "composited"]
-SOURCES: tuple[Source, ...] = get_args(Source)
 SAMPLES = "samples.jsonl"
 TRUTH = "truth.npz"
+TARGET = "target"
 ATTENTION = "attention.npz"
 ATTENTION_META = "attention.json"
 

@@ -27,8 +27,14 @@ class Painter(Protocol):
 
     at_once: bool  # whether it is asked once, for everything that is missing
 
-    def paint(self, samples: Sequence["Sample"], entries: Sequence[Entry]) -> Arrays:
-        """What it made of each sample, stacked: `raw` (B, H, W, 3) uint8 at least."""
+    def paint(
+        self, samples: Sequence["Sample"], entries: Sequence[Entry], targets: Sequence["Sample"]
+    ) -> Arrays:
+        """What it made of each sample, stacked: `raw` (B, H, W, 3) uint8 at least.
+
+        `targets`: the samples as they would truly be with the words of the entries; none where
+        that is unknown. Never to be painted from.
+        """
         ...
 
 
@@ -63,7 +69,9 @@ def _paint_group(
 ) -> None:
     entries = [entry for chunk in group for entry in chunk.entries]
     samples = [dataset[entry.index] for entry in entries]
-    arrays = painter.paint(samples, entries)
+    asked = [writer.target(dataset, e, s) for e, s in zip(entries, samples, strict=True)]
+    targets = [t for t in asked if t is not None]
+    arrays = painter.paint(samples, entries, targets if len(targets) == len(asked) else ())
     region = np.stack([s.region for s in samples])[..., None]
     truth = np.stack([s.image for s in samples])
     composited = np.where(region, arrays["raw"], truth)
@@ -75,7 +83,7 @@ def _paint_group(
 
 
 class ModelPainter:
-    """Our model; on reconstruction it also tells where it looked on the real picture.
+    """Our model; it also tells where it looked on the true picture of the word, where known.
 
     Args:
         sampling: solver, steps and guidance, which a trained model does not decide.
@@ -89,19 +97,24 @@ class ModelPainter:
     ) -> None:
         self.model, self.sampling, self.levels = model, sampling, attention_levels
 
-    def paint(self, samples: Sequence["Sample"], entries: Sequence[Entry]) -> Arrays:
+    def paint(
+        self, samples: Sequence["Sample"], entries: Sequence[Entry], targets: Sequence["Sample"]
+    ) -> Arrays:
         from dreamtext.data.sample import collate
         from dreamtext.sampling.solve import attention_at, composite, noise_for, repaint
 
         config = self.model.config
-        targets = [s.with_word(e.word) for s, e in zip(samples, entries, strict=True)]
+        asked = [s.with_word(e.word) for s, e in zip(samples, entries, strict=True)]
         crop = (config.model.glyph.height, config.model.glyph.width)
-        batch = collate(targets, max_length=config.data.max_length, crop_size=crop)
+        batch = collate(asked, max_length=config.data.max_length, crop_size=crop)
         noise = noise_for(config, [entry.noise_seed for entry in entries])
         raw = repaint(self.model, batch, noise, self.sampling)
         arrays = {"raw": pixels(raw), "composited": pixels(composite(raw, batch))}
+        if not targets:
+            return arrays
+        true = collate(targets, max_length=config.data.max_length, crop_size=crop)
         for level in self.levels:
-            for layer, maps in attention_at(self.model, batch, noise, level).items():
+            for layer, maps in attention_at(self.model, true, noise, level).items():
                 kept = maps[:, : config.data.max_length].half().cpu().numpy()
                 arrays[writer.part_name(level, layer)] = kept
         return arrays
@@ -118,7 +131,9 @@ class SystemPainter:
         self.system, self.seed = system, seed
         self.at_once = not system.capabilities.batch_size
 
-    def paint(self, samples: Sequence["Sample"], entries: Sequence[Entry]) -> Arrays:
+    def paint(
+        self, samples: Sequence["Sample"], entries: Sequence[Entry], targets: Sequence["Sample"]
+    ) -> Arrays:
         from baselines.request import Request
         from baselines.system import ask
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.runs.manifest import Entry, Manifest
-from benchmarks.samples.folder import ATTENTION, ATTENTION_META, SAMPLES, SOURCES, TRUTH
+from benchmarks.samples.folder import ATTENTION, ATTENTION_META, SAMPLES, TARGET, TRUTH
 from dreamtext.files import write_json, write_text, written_whole
 
 if TYPE_CHECKING:
@@ -65,6 +65,11 @@ def write_part(folder: Path, chunk: Chunk, arrays: Arrays) -> None:
         np.savez(beside, allow_pickle=False, **arrays)
 
 
+def target(dataset: "Dataset", entry: Entry, sample: "Sample") -> "Sample | None":
+    """A sample as it would truly be with the word of its entry; None where nobody knows."""
+    return sample if entry.word == sample.word else dataset.target(entry.index, entry.word)
+
+
 def assemble(manifest: Manifest, dataset: "Dataset", folder: Path) -> None:
     """The sample folder's files from its parts: pictures, truth, attention, one line a sample."""
     from PIL import Image
@@ -72,8 +77,9 @@ def assemble(manifest: Manifest, dataset: "Dataset", folder: Path) -> None:
     lines: list[dict[str, Any]] = []
     characters: list[np.ndarray] = []
     known: list[bool] = []
+    painted_characters: list[np.ndarray] = []  # of editing, where its truth is known
     attention: dict[str, list[np.ndarray]] = {}
-    for source in SOURCES:
+    for source in ("truth", "raw", "composited"):
         (folder / source).mkdir(exist_ok=True)
     for chunk in chunks(manifest):
         with np.load(chunk.path(folder)) as part:
@@ -83,6 +89,11 @@ def assemble(manifest: Manifest, dataset: "Dataset", folder: Path) -> None:
             truth, raw, composited = sample.image, arrays["raw"][place], arrays["composited"][place]
             for source, picture in zip(SOURCES, (truth, raw, composited), strict=True):
                 Image.fromarray(picture).save(folder / source / f"{sample.id}.png")
+            true = target(dataset, entry, sample)
+            if manifest.task == "editing" and true is not None:
+                (folder / TARGET).mkdir(exist_ok=True)
+                Image.fromarray(true.image).save(folder / TARGET / f"{sample.id}.png")
+                painted_characters.append(true.characters)
             characters.append(sample.characters)
             known.append(sample.has_characters)
             answer = {k: arrays[k][place].item() for k in ANSWERED if k in arrays}
@@ -90,8 +101,11 @@ def assemble(manifest: Manifest, dataset: "Dataset", folder: Path) -> None:
         for name, array in arrays.items():
             if name.startswith(_ATTENTION):
                 attention.setdefault(name.removeprefix(_ATTENTION), []).append(array)
+    maps = {"characters": characters, "target_characters": painted_characters}
     np.savez_compressed(
-        folder / TRUTH, characters=np.stack(characters), has_characters=np.array(known)
+        folder / TRUTH,
+        has_characters=np.array(known),
+        **{name: np.stack(each) for name, each in maps.items() if each},
     )
     if attention:
         _write_attention(folder, {k: np.concatenate(parts) for k, parts in attention.items()})
@@ -110,6 +124,7 @@ def _line(sample: "Sample", entry: Entry) -> dict[str, Any]:
         "box": [int(v) for v in box],
         "quad": [[round(float(v), 3) for v in corner] for corner in sample.quad],
         "noise_seed": entry.noise_seed,
+        **sample.attributes,
     }
 
 

@@ -9,6 +9,39 @@ DatasetName = Literal["embedded", "synthtext", "laion_ocr", "icdar13", "textseg"
 
 
 @dataclass(frozen=True, kw_only=True)
+class LabelConfig(Checked):
+    """How wrong the character masks are that training sees; what is tested against stays exact.
+
+    In this order: boxes instead of strokes, boxes shifted, some swapped, some missing.
+    """
+
+    form: Literal["strokes", "boxes"] = "strokes"
+    # Standard deviation of each character's shift, as a share of its own width and height:
+    shift_x: float = 0.0
+    shift_y: float = 0.0
+    swapped: float = 0.0  # share of characters that carry the label of another one of the word
+    missing: float = 0.0  # share of characters whose pixels count as background
+    # sample: a sample is always wrong in the same way; visit: in another way in each epoch
+    drawn: Literal["sample", "visit"] = "sample"
+    seed: int = 0
+
+    def check(self) -> None:
+        self.require(
+            self.shift_x >= 0 and self.shift_y >= 0,
+            "shift_x and shift_y are shares of a character's width and height, 0 or more",
+        )
+        for name in ("swapped", "missing"):
+            self.require(0 <= getattr(self, name) <= 1, f"{name} is a share of characters, 0 to 1")
+
+    @property
+    def exact(self) -> bool:
+        """Whether the labels are as the data set has them."""
+        return self.form == "strokes" and not (
+            self.shift_x or self.shift_y or self.swapped or self.missing
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class DataConfig(Checked):
     """Which samples a run learns from, and their size in pixels."""
 
@@ -19,6 +52,7 @@ class DataConfig(Checked):
     max_length: int = 12
     # Data sets with files only: zoom in until the word takes this share of the picture.
     word_area: float = option(0.04, neutral=0.04)
+    labels: LabelConfig = option(LabelConfig(), neutral=LabelConfig())  # noqa: RUF009
     # The embedded world only:
     alphabet: Literal["upper", "alphanumeric", "printable"] = "upper"
     min_word_length: int = 3

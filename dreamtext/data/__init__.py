@@ -8,14 +8,24 @@ if TYPE_CHECKING:
 
 
 def open_dataset(config: "DataConfig", split: str) -> "Dataset":
-    """The data set a configuration names; `split` is one of that data set's own."""
+    """The data set a configuration names; `split` is one of that data set's own.
+
+    Its training split has the labels that `config.labels` asks for, every other the true ones.
+    """
+    dataset: Dataset
     if config.name == "embedded":
         from dreamtext.data.embedded.world import EmbeddedWorld
 
-        return EmbeddedWorld(config, split)
-    from dreamtext.data.prepared import PreparedDataset
+        dataset = EmbeddedWorld(config, split)
+    else:
+        from dreamtext.data.prepared import PreparedDataset
 
-    return PreparedDataset(config, split)
+        dataset = PreparedDataset(config, split)
+    if split == "train" and not config.labels.exact:
+        from dreamtext.data.labels import DegradedLabels
+
+        return DegradedLabels(dataset, config.labels)
+    return dataset
 
 
 def revision(config: "DataConfig", split: str) -> str:

@@ -92,4 +92,5 @@ def draw(config: DataConfig, form: Format, entry: Entry, files: Files) -> Sample
         characters=characters,
         has_characters=known,
         quad=window.points(entry.mark.quad),
+        attributes={"source": entry.image, "background": entry.image},
     )

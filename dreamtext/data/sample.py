@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,9 @@ from dreamtext import charset
 if TYPE_CHECKING:  # planning a study reads data revisions and must not wait for torch
     import torch
     from torch import Tensor
+
+
+Attributes = Mapping[str, str | bool]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -30,6 +33,10 @@ class Sample:
         has_characters: whether `characters` is known; False leaves it all zero.
         quad: (4, 2) float32, the word's corners x, y in pixels, clockwise from the top left
             corner in text orientation.
+        attributes: what the numbers of a table may be taken apart by. `source` (photograph or
+            texture generator) and `background` (a part of it) are the units in which pictures
+            vary; the embedded world also tells `background_kind`, `word_kind`, `font`,
+            `font_style` and `font_seen`.
     """
 
     id: str
@@ -39,6 +46,7 @@ class Sample:
     characters: np.ndarray
     has_characters: bool
     quad: np.ndarray
+    attributes: Attributes = field(default_factory=dict)
 
     @cached_property
     def masked_image(self) -> np.ndarray:
@@ -87,6 +95,11 @@ class Dataset(ABC):
     def has_characters(self) -> bool:
         """Whether samples can have character masks at all; without, nothing can be supervised."""
         return True
+
+    def target(self, index: int, word: str) -> Sample | None:
+        """A sample's picture as it would be with another word in its place, where this data set
+        can know: same region, same pixels where no text is, characters of the other word."""
+        return None
 
     def order(self, seed: int, epoch: int) -> np.ndarray:
         """(n,) the order of all indices in an epoch of training."""

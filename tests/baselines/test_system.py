@@ -17,7 +17,7 @@ from dreamtext.errors import RunError, UserError
 
 
 def requests(count=4, words=None, config=None):
-    samples = [render(config or DataConfig(), "test", i)[0] for i in range(count)]
+    samples = [render(config or DataConfig(), "test", i) for i in range(count)]
     words = words or [s.word for s in samples]
     return [Request.of(s, w, seed) for seed, (s, w) in enumerate(zip(samples, words, strict=True))]
 

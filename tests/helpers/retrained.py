@@ -26,4 +26,4 @@ def smoke(*assignments):
 
 
 def batch_of(count=4):
-    return collate([render(Config().data, "train", i)[0] for i in range(count)])
+    return collate([render(Config().data, "train", i) for i in range(count)])

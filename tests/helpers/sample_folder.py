@@ -24,7 +24,7 @@ def write_folder(
 
     `word` maps a sample's word to the painted one (default: the same word).
     """
-    samples = [render(config or DataConfig(), "validation", i)[0] for i in range(count)]
+    samples = [render(config or DataConfig(), "validation", i) for i in range(count)]
     for source in ("truth", "raw", "composited"):
         (path / source).mkdir(parents=True)
     lines = []

@@ -24,6 +24,7 @@ class Font:
     style: Style
     package: str
     file: str
+    unicase: bool = False  # small letters look like capitals
 
     @property
     def name(self) -> str:
@@ -40,8 +41,10 @@ class Font:
         return Path(spec.origin).parent / self.file
 
 
-def _family(family: str, style: Style, package: str, folder: str, names: str) -> list[Font]:
-    return [Font(family, style, package, f"{folder}/{n}") for n in names.split()]
+def _family(
+    family: str, style: Style, package: str, folder: str, names: str, unicase: bool = False
+) -> list[Font]:
+    return [Font(family, style, package, f"{folder}/{n}", unicase) for n in names.split()]
 
 
 _MPL = "mpl-data/fonts/ttf"
@@ -113,7 +116,12 @@ UNSEEN: tuple[Font, ...] = (
     ),
     *_family("Intuitive", "script", "font_intuitive", "files", "Intuitive.ttf"),
     *_family(
-        "Amatic SC", "script", "font_amatic_sc", "files", "AmaticSC-Regular.ttf AmaticSC-Bold.ttf"
+        "Amatic SC",
+        "script",
+        "font_amatic_sc",
+        "files",
+        "AmaticSC-Regular.ttf AmaticSC-Bold.ttf",
+        unicase=True,
     ),
     *_family("Fredoka One", "display", "font_fredoka_one", "files", "FredokaOne-Regular.ttf"),
     *_family("Computer Modern Mono", "mono", "matplotlib", _MPL, "cmtt10.ttf"),

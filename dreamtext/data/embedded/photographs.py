@@ -1,4 +1,4 @@
-"""The real photographs of the embedded world, split so that no split shares one."""
+"""The real photographs of the embedded world, by split (see `backgrounds` for what of each)."""
 
 from functools import cache
 from importlib.util import find_spec
@@ -28,6 +28,7 @@ PHOTOGRAPHS: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "test": (
         ("skimage", "data/gravel.png"),
+        ("skimage", "data/moon.png"),
         ("skimage", "data/hubble_deep_field.jpg"),
         ("sklearn", "datasets/images/flower.jpg"),
         ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg"),

@@ -1,13 +1,12 @@
-"""The embedded scene-text world: real fonts on real photographs, with exact character masks.
+"""The embedded scene-text world: real fonts on photographs and textures, exact character masks.
 
-A sample is a function of (configuration, split, index) alone. Splits share no word, no photograph
-and, for `unseen_fonts`, no font family.
+A sample is a function of (configuration, split, index) alone. Splits share no word, no part of a
+photograph and no texture generator. Of any run of four test samples two show fonts that no training
+uses, and two words of a list, the others random strings; backgrounds come round in turn.
 """
 
-import hashlib
-import string
 from functools import lru_cache
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -15,280 +14,243 @@ from dreamtext import charset
 from dreamtext.configs.schema import identity, signature
 from dreamtext.configs.sections import DataConfig
 from dreamtext.data import cache
-from dreamtext.data.embedded import fonts, photographs
-from dreamtext.data.embedded.words import words
-from dreamtext.data.sample import Dataset, Sample
+from dreamtext.data.embedded import fonts, words
+from dreamtext.data.embedded.backgrounds import Background, backgrounds
+from dreamtext.data.sample import Attributes, Dataset, Sample
 from dreamtext.errors import UserError
 
-Split = Literal["train", "validation", "test", "unseen_fonts"]
+Split = Literal["train", "validation", "test"]
 SPLITS: tuple[str, ...] = get_args(Split)
 # Raise it when a change below alters the pictures: caches and signatures then change with it.
-VERSION = 1
-HELD_OUT_SIZE = 2000
+# 2: tiles and textures behind the words, unseen fonts and both kinds of words in the test split.
+VERSION = 2
+HELD_OUT_SIZE = 4000
 
-_SUPERSAMPLING = 2
 _VOCABULARY_SHARE = 0.5
+_SEEN_IN_TESTS = fonts.TRAINING[:12]
 
 
-@lru_cache(maxsize=65536)  # a manifest asks this of the same few thousand words for each entry
-def word_split(word: str) -> str:
-    """Which split a word belongs to, by its hash without case: 80 % train, 10 %, 10 % test."""
-    digit = int(hashlib.sha256(word.lower().encode()).hexdigest(), 16) % 10
-    return {0: "test", 1: "validation"}.get(digit, "train")
-
-
-def split_fonts(config: DataConfig, split: str) -> tuple[fonts.Font, ...]:
-    """The fonts a split draws with."""
-    if split == "unseen_fonts":
-        return fonts.UNSEEN
+def training_fonts(config: DataConfig) -> tuple[fonts.Font, ...]:
+    """The fonts that training draws with."""
     return fonts.TRAINING[: config.fonts] if config.fonts else fonts.TRAINING
 
 
-def _letters(config: DataConfig) -> str:
-    return {
-        "upper": string.ascii_uppercase,
-        "alphanumeric": string.ascii_letters + string.digits,
-        "printable": charset.CHARACTERS,
-    }[config.alphabet]
+class Plan(NamedTuple):
+    """What a sample will show; `rng` goes on from here to draw it."""
+
+    word: str
+    font: fonts.Font
+    background: Background
+    rng: np.random.Generator
+
+    def attributes(self, config: DataConfig) -> Attributes:
+        """What the numbers of a table may be taken apart by."""
+        return _attributes(config, self.word, self.font, self.background)
 
 
-def draw_word(config: DataConfig, split: str, rng: np.random.Generator) -> str:
-    """A vocabulary word or a random string of that split, of the configured length."""
-    wanted = "test" if split == "unseen_fonts" else split
-    letters = _letters(config)
-    while True:
-        length = int(rng.integers(config.min_word_length, config.max_word_length + 1))
-        vocabulary = words(length)
-        if vocabulary and rng.random() < _VOCABULARY_SHARE:
-            word = vocabulary[int(rng.integers(len(vocabulary)))]
-            if config.alphabet == "upper":
-                word = word.upper()
-            else:
-                word = (word, word.capitalize(), word.upper())[int(rng.integers(3))]
-        else:
-            word = "".join(letters[i] for i in rng.integers(len(letters), size=length))
-        if word_split(word) == wanted:
-            return word
+def plan(config: DataConfig, split: str, index: int) -> Plan:
+    """The word, font and background of a sample, without drawing it.
 
-
-def generator(config: DataConfig, split: str, index: int) -> np.random.Generator:
-    """The random numbers of one sample."""
-    return np.random.default_rng([config.seed, SPLITS.index(split), index])
-
-
-def render(config: DataConfig, split: str, index: int) -> tuple[Sample, fonts.Font]:
-    """Draw one sample; also says which font it was drawn with."""
+    Raises:
+        UserError: no such split.
+    """
     if split not in SPLITS:
         raise UserError(f"unknown split '{split}' of the embedded world; one of {list(SPLITS)}")
-    rng = generator(config, split, index)
-    word = draw_word(config, split, rng)
-    choices = split_fonts(config, split)
-    font = choices[int(rng.integers(len(choices)))]
-    background = _background(config, split, rng)
-    coverage, quad = _draw_characters(config, word, font, rng)
-    image = _paint(background, coverage.max(axis=0), rng)
-    sample = Sample(
+    rng = np.random.default_rng([config.seed, SPLITS.index(split), index])
+    turn = None
+    if split == "train":
+        from_list, unseen = rng.random() < _VOCABULARY_SHARE, False
+        background = _of_any_source(split, rng)
+    else:
+        turn, from_list, unseen = index // 2, index % 2 == 0, split == "test" and index % 4 >= 2
+        choices = backgrounds(split)
+        background = choices[words.in_turn(len(choices), index, config.seed)]
+    word = words.draw(config, split, rng, "vocabulary" if from_list else "random", turn)
+    if unseen:
+        font = _of_any_style(rng)
+    else:
+        # The same for every number of training fonts, so that runs of all can be compared.
+        drawn_with = _SEEN_IN_TESTS if split == "test" else training_fonts(config)
+        font = drawn_with[int(rng.random() * len(drawn_with))]
+    if font.unicase:  # no reader could tell the case
+        word = word.upper()
+    return Plan(word, font, background, rng)
+
+
+def render(
+    config: DataConfig, split: str, index: int, *, word: str = "", rotation_deg: float = 0.0
+) -> Sample:
+    """Draw one sample.
+
+    Args:
+        word: drawn instead of the sample's own word, in its place, font and colours; the region
+            stays, and every pixel without text is the same.
+        rotation_deg: the word is turned by this much more, either way.
+    """
+    from dreamtext.data.embedded import scene  # here: plans are made without OpenCV
+    from dreamtext.data.embedded.typesetting import index_map
+
+    planned = plan(config, split, index)
+    rng, size = planned.rng, (config.height, config.width)
+    background = scene.crop(planned.background.pixels(), size, rng)
+    em_px = 64 if config.height <= 64 else 256
+    spacing = float(rng.uniform(0.0, 0.06))
+    letters = scene.Letters.of(planned.word, planned.font, em_px, spacing)
+    turn = rotation_deg if index // 4 % 2 else -rotation_deg
+    quad = scene.place(letters, size, rng, turn)
+    coverage = letters.cover(quad, size)
+    paint = scene.Paint.mixed(background, coverage.max(axis=0), rng)
+    region = scene.region(quad, size)
+    if word:
+        others = scene.Letters.of(word, planned.font, em_px, spacing)
+        quad = letters.fitted(quad, others)
+        coverage = others.cover(quad, size)
+    return Sample(
         id=f"{split}-{index:06d}",
-        image=image,
-        region=_region(config, quad),
-        word=word,
-        characters=_index_map(coverage),
+        image=paint.over(coverage.max(axis=0)),
+        region=region,
+        word=word or planned.word,
+        characters=index_map(coverage),
         has_characters=True,
         quad=quad,
-    )
-    return sample, font
-
-
-def _background(config: DataConfig, split: str, rng: np.random.Generator) -> np.ndarray:
-    import cv2
-
-    choices = photographs.PHOTOGRAPHS["test" if split == "unseen_fonts" else split]
-    picture = photographs.photograph(*choices[int(rng.integers(len(choices)))])
-    height, width = picture.shape[:2]
-    largest = min(height / config.height, width / config.width)
-    scale = min(largest, float(np.exp(rng.uniform(0, np.log(max(largest, 1.0)))))) * 0.98
-    crop_h, crop_w = max(1, int(config.height * scale)), max(1, int(config.width * scale))
-    top = int(rng.integers(height - crop_h + 1))
-    left = int(rng.integers(width - crop_w + 1))
-    crop = picture[top : top + crop_h, left : left + crop_w]
-    if rng.random() < 0.5:
-        crop = crop[:, ::-1]
-    method = cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR
-    return cv2.resize(
-        np.ascontiguousarray(crop), (config.width, config.height), interpolation=method
+        attributes=_attributes(config, word or planned.word, planned.font, planned.background),
     )
 
 
-def _draw_characters(
-    config: DataConfig, word: str, font: fonts.Font, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Coverage (L, H, W) float32 in 0..1 of each character, and the word's quad (4, 2)."""
-    import cv2
-
-    size_px = 64 if config.height <= 64 else 256
-    inks = [fonts.glyph(font, c, size_px) for c in word]
-    spacing = size_px * float(rng.uniform(0.0, 0.06))
-    pens = np.cumsum([0.0] + [ink[3] + spacing for ink in inks[:-1]])
-    lefts = [pen + ink[1] for pen, ink in zip(pens, inks, strict=True)]
-    tops = [ink[2] for ink in inks]
-    right = max(x + ink[0].shape[1] for x, ink in zip(lefts, inks, strict=True))
-    bottom = max(y + ink[0].shape[0] for y, ink in zip(tops, inks, strict=True))
-    left, top = min(lefts), min(tops)
-    # A word of low letters alone ("on", "...") keeps some room above, else it would be blown up.
-    top = min(top, bottom - 0.6 * size_px)
-    quad = _place(config, right - left, bottom - top, rng)
-    box = np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
-    transform = cv2.getPerspectiveTransform(box, (quad * _SUPERSAMPLING).astype(np.float32))
-    coverage = np.zeros((len(word), config.height, config.width), np.float32)
-    for k, (ink, x, y) in enumerate(zip(inks, lefts, tops, strict=True)):
-        _warp_into(coverage[k], ink[0], transform @ _translation(x, y))
-    return coverage, quad
+def _attributes(
+    config: DataConfig, word: str, font: fonts.Font, background: Background
+) -> Attributes:
+    return {
+        "source": background.source,
+        "background": background.name,
+        "background_kind": background.kind,
+        "word_kind": words.kind_of(word),
+        "font": font.name,
+        "font_style": font.style,
+        "font_seen": font in training_fonts(config),
+    }
 
 
-def _place(config: DataConfig, width: float, height: float, rng: np.random.Generator) -> np.ndarray:
-    """The word's corners in the image: scaled to fit, slightly rotated and in perspective."""
-    room_w, room_h = config.width * 0.94, config.height * 0.84
-    angle = np.deg2rad(rng.normal(0, 2.0))
-    cos, sin = abs(np.cos(angle)), abs(np.sin(angle))
-    fit = min(room_w / (width * cos + height * sin), room_h / (width * sin + height * cos))
-    scale = fit * float(rng.uniform(0.82, 1.0))
-    half = np.array([width, height]) * scale / 2
-    corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * half
-    corners = corners * (1 + rng.uniform(-0.04, 0.04, size=(4, 2)))
-    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    corners = corners @ rotation.T
-    low, high = corners.min(axis=0), corners.max(axis=0)
-    size = np.array([config.width, config.height])
-    margin = 0.02 * size
-    free = np.maximum(size - (high - low) - 2 * margin, 0)
-    return (corners - low + margin + free * rng.random(2)).astype(np.float32)
+def _of_any_source(split: str, rng: np.random.Generator) -> Background:
+    """Every photograph and every generator is as likely as any other."""
+    by_source = _by_source(split)
+    choices = by_source[int(rng.random() * len(by_source))]
+    return choices[int(rng.random() * len(choices))]
 
 
-def _translation(x: float, y: float) -> np.ndarray:
-    return np.array([[1, 0, x], [0, 1, y], [0, 0, 1]], np.float64)
+@lru_cache
+def _by_source(split: str) -> list[list[Background]]:
+    grouped: dict[str, list[Background]] = {}
+    for background in backgrounds(split):
+        grouped.setdefault(background.source, []).append(background)
+    return list(grouped.values())
 
 
-def _warp_into(out: np.ndarray, ink: np.ndarray, transform: np.ndarray) -> None:
-    """Draw `ink` through `transform` (to supersampled pixels) into `out` (H, W), its box only."""
-    import cv2
-
-    height, width = ink.shape
-    if not ink.size:
-        return
-    corners = np.array([[[0, 0], [width, 0], [width, height], [0, height]]], np.float64)
-    ends = cv2.perspectiveTransform(corners, transform)[0] / _SUPERSAMPLING
-    x0, y0 = np.maximum(np.floor(ends.min(axis=0)).astype(int) - 1, 0)
-    x1, y1 = np.minimum(np.ceil(ends.max(axis=0)).astype(int) + 1, out.shape[::-1])
-    if x1 <= x0 or y1 <= y0:
-        return
-    shift = _translation(-x0 * _SUPERSAMPLING, -y0 * _SUPERSAMPLING)
-    size = ((x1 - x0) * _SUPERSAMPLING, (y1 - y0) * _SUPERSAMPLING)
-    fine = cv2.warpPerspective(ink, shift @ transform, size, flags=cv2.INTER_LINEAR)
-    coarse = cv2.resize(fine, (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA)
-    out[y0:y1, x0:x1] = coarse.astype(np.float32) / 255
+def _of_any_style(rng: np.random.Generator) -> fonts.Font:
+    """An unseen font; every style is as likely as any other."""
+    by_style = _unseen_by_style()
+    choices = by_style[int(rng.random() * len(by_style))]
+    return choices[int(rng.random() * len(choices))]
 
 
-def _paint(background: np.ndarray, alpha: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Blend text of a contrasting colour over the background, with shading and noise."""
-    height, width = alpha.shape
-    pixels = background.astype(np.float32)
-    weight = alpha + 1e-3
-    luminance = float((pixels @ (0.299, 0.587, 0.114) * weight).sum() / weight.sum())
-    light = luminance < 128
-    base = rng.uniform(205, 255) if light else rng.uniform(0, 50)
-    colour = np.clip(base + rng.normal(0, 18, size=3), 0, 255).astype(np.float32)
-    slope = rng.uniform(-0.15, 0.15, size=2)
-    shade = (
-        1 + slope[0] * np.linspace(-1, 1, height)[:, None] + slope[1] * np.linspace(-1, 1, width)
-    )
-    text = colour * shade[..., None].astype(np.float32)
-    # A background as bright as the text would hide it: pull it away from the text's side.
-    pixels = np.minimum(pixels, 170) if light else np.maximum(pixels, 85)
-    blended = pixels + alpha[..., None] * (text - pixels)
-    blended += rng.standard_normal(blended.shape, dtype=np.float32) * float(rng.uniform(0, 4))
-    return np.clip(blended, 0, 255).astype(np.uint8)
-
-
-def _index_map(coverage: np.ndarray) -> np.ndarray:
-    """(H, W) uint8: the character that covers a pixel most, if at least half as much as it
-    covers its best pixel (thin strokes of small words fill no pixel whole)."""
-    best = coverage.max(axis=(1, 2), keepdims=True)
-    held = np.where((coverage >= 0.5 * best) & (coverage > 0), coverage, 0)
-    return np.where(held.max(axis=0) > 0, held.argmax(axis=0) + 1, 0).astype(np.uint8)
-
-
-def _region(config: DataConfig, quad: np.ndarray) -> np.ndarray:
-    """(H, W) bool: the quad's axis-aligned box with a margin of 3 % of the height."""
-    margin = max(1.0, 0.03 * config.height)
-    x0, y0 = np.maximum(np.floor(quad.min(axis=0) - margin), 0).astype(int)
-    x1, y1 = np.ceil(quad.max(axis=0) + margin).astype(int)
-    region = np.zeros((config.height, config.width), bool)
-    region[y0:y1, x0:x1] = True
-    return region
+@lru_cache
+def _unseen_by_style() -> list[list[fonts.Font]]:
+    grouped: dict[str, list[fonts.Font]] = {}
+    for font in fonts.UNSEEN:
+        grouped.setdefault(font.style, []).append(font)
+    return list(grouped.values())
 
 
 def revision(config: DataConfig, split: str) -> str:
     """A hash of everything that decides a split's pictures, without drawing any."""
     values = identity(config)
-    del values["train_size"]
-    drawn_with = [f.file for f in split_fonts(config, split)]
-    return signature({"version": VERSION, "data": values, "fonts": drawn_with})
+    for later in ("train_size", "labels"):
+        values.pop(later, None)
+    if split == "test":  # tests are the same whatever was trained on
+        del values["fonts"]
+        drawn_with = (*_SEEN_IN_TESTS, *fonts.UNSEEN)
+    else:
+        drawn_with = training_fonts(config)
+    files = [f.file for f in drawn_with]
+    return signature({"version": VERSION, "data": values, "fonts": files})
 
 
 class EmbeddedWorld(Dataset):
-    """A split of the embedded world, drawn once and kept as memory-mapped arrays."""
+    """A split of the embedded world. Training samples are drawn once and kept as memory-mapped
+    arrays; the few others are drawn when they are asked for."""
 
-    def __init__(self, config: DataConfig, split: str = "train", size: int | None = None) -> None:
-        self.config, self.split = config, split
-        self._fonts = split_fonts(config, split)
-        size = size or (config.train_size if split == "train" else HELD_OUT_SIZE)
-        length = config.max_length
-        layout = {
-            "image": ((config.height, config.width, 3), "uint8"),
-            "characters": ((config.height, config.width), "uint8"),
-            "region": ((config.height, config.width), "bool"),
-            "tokens": ((length,), "uint8"),
-            "quad": ((4, 2), "float32"),
-            "font": ((), "uint8"),
-        }
-        self._arrays = cache.arrays(
-            f"embedded-{split}-{self.revision}-{size}",
-            size,
-            layout,
-            self._row,
-            title=f"drawing the embedded world ({split})",
-        )
+    def __init__(
+        self,
+        config: DataConfig,
+        split: str = "train",
+        size: int | None = None,
+        *,
+        rotation_deg: float = 0.0,
+    ) -> None:
+        self.config, self.split, self.rotation_deg = config, split, rotation_deg
+        self._size = size or (config.train_size if split == "train" else HELD_OUT_SIZE)
+        self._fonts, self._backgrounds = training_fonts(config), backgrounds(split)
+        self._arrays = self._drawn() if split == "train" else None
 
     @property
     def revision(self) -> str:
         return revision(self.config, self.split)
 
     def __len__(self) -> int:
-        return len(self._arrays["font"])
+        return self._size
 
     def __getitem__(self, index: int) -> Sample:
+        if self._arrays is None:
+            if not 0 <= index < self._size:
+                raise IndexError(index)
+            return render(self.config, self.split, index, rotation_deg=self.rotation_deg)
         row = {name: array[index] for name, array in self._arrays.items()}
+        word = charset.decode(row["tokens"].tolist())
         return Sample(
             id=f"{self.split}-{index:06d}",
             image=np.array(row["image"]),
             region=np.array(row["region"]),
-            word=charset.decode(row["tokens"].tolist()),
+            word=word,
             characters=np.array(row["characters"]),
             has_characters=True,
             quad=np.array(row["quad"]),
+            attributes=_attributes(
+                self.config, word, self._fonts[row["font"]], self._backgrounds[row["background"]]
+            ),
         )
 
-    def font(self, index: int) -> fonts.Font:
-        """The font a sample was drawn with."""
-        return self._fonts[int(self._arrays["font"][index])]
+    def target(self, index: int, word: str) -> Sample:
+        return render(self.config, self.split, index, word=word, rotation_deg=self.rotation_deg)
+
+    def _drawn(self) -> dict[str, np.ndarray]:
+        height, width = self.config.height, self.config.width
+        layout = {
+            "image": ((height, width, 3), "uint8"),
+            "characters": ((height, width), "uint8"),
+            "region": ((height, width), "bool"),
+            "tokens": ((self.config.max_length,), "uint8"),
+            "quad": ((4, 2), "float32"),
+            "font": ((), "uint8"),
+            "background": ((), "uint8"),
+        }
+        return cache.arrays(
+            f"embedded-{self.split}-{self.revision}-{self._size}",
+            self._size,
+            layout,
+            self._row,
+            title=f"drawing the embedded world ({self.split})",
+        )
 
     def _row(self, index: int) -> dict[str, np.ndarray | int]:
-        sample, font = render(self.config, self.split, index)
+        sample = render(self.config, self.split, index)
+        fonts_by_name = {f.name: k for k, f in enumerate(self._fonts)}
+        backgrounds_by_name = {b.name: k for k, b in enumerate(self._backgrounds)}
         return {
             "image": sample.image,
             "characters": sample.characters,
             "region": sample.region,
             "tokens": np.array(charset.encode(sample.word, self.config.max_length), np.uint8),
             "quad": sample.quad,
-            "font": self._fonts.index(font),
+            "font": fonts_by_name[str(sample.attributes["font"])],
+            "background": backgrounds_by_name[str(sample.attributes["background"])],
         }

@@ -20,7 +20,7 @@ from benchmarks.study.identities import sample_run, score_run, train_run
 
 # A kill falls up to so many seconds after a stage is seen to be at work.
 SPREAD_S = {"data": 0.4, "train": 1.5, "sample": 0.3, "score": 2.0}
-KILLS = ["data", "train", "train", "data", "train", "train", "sample", "sample", "score", "score"]
+KILLS = ["data", "data", "train", "train", "train", "train", "sample", "sample", "score", "score"]
 
 
 def planned(root: Path) -> list[Run]:

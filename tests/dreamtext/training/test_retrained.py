@@ -35,7 +35,7 @@ def test_options_that_are_off_are_no_part_of_a_signature():
 
 
 def test_a_pixels_class_is_the_character_that_stands_there():
-    samples = [render(Config().data, "train", i)[0] for i in range(3)]
+    samples = [render(Config().data, "train", i) for i in range(3)]
     batch = collate(samples)
     classes = class_map(batch.characters, batch.tokens)
     for row, sample in enumerate(samples):

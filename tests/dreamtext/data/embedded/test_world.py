@@ -1,15 +1,24 @@
 """The embedded world: deterministic, split without overlap, with masks that are exact."""
 
+import cv2
 import numpy as np
 import pytest
 
-from dreamtext.configs.sections import DataConfig
+from dreamtext.configs.sections import DataConfig, LabelConfig
 from dreamtext.data.embedded import fonts, photographs
 from dreamtext.data.embedded import world as embedded
-from dreamtext.data.embedded.world import EmbeddedWorld, render, word_split
+from dreamtext.data.embedded.backgrounds import backgrounds
+from dreamtext.data.embedded.world import EmbeddedWorld, render
 from dreamtext.errors import UserError
 
 CONFIG = DataConfig(train_size=40)
+GOLDEN = (  # split, index, word, background, font, mean grey value
+    ("train", 7, "DUSK", "stripes/3", "SourceSerifPro-Semibold", 162.95),
+    ("train", 12, "VJAL", "gradient/3", "STIXGeneralBol", 116.45),
+    ("validation", 5, "GOK", "rings/2", "DejaVuSerif-Bold", 142.21),
+    ("test", 2, "VOTE", "gravel/2", "Caladea-Regular", 120.86),
+    ("test", 9, "VNX", "gravel/3", "SourceSansPro-Bold", 106.67),
+)
 
 
 @pytest.fixture(autouse=True)
@@ -18,43 +27,102 @@ def _own_cache(tmp_path, monkeypatch) -> None:
 
 
 def test_a_sample_depends_on_seed_and_index_alone() -> None:
-    one, two = (render(CONFIG, "train", 7)[0] for _ in range(2))
+    one, two = (render(CONFIG, "train", 7) for _ in range(2))
     assert one.word == two.word
+    assert one.attributes == two.attributes
     assert np.array_equal(one.image, two.image)
     assert np.array_equal(one.characters, two.characters)
-    other = render(CONFIG, "train", 8)[0]
+    other = render(CONFIG, "train", 8)
     assert not np.array_equal(one.image, other.image)
 
 
-def test_the_cache_holds_what_is_drawn() -> None:
-    world = EmbeddedWorld(CONFIG, "train")
-    sample, font = render(CONFIG, "train", 11)
-    kept = world[11]
+def test_the_pictures_are_those_of_this_version() -> None:
+    """A picture that changes without a new VERSION would pass for the old one in every cache.
+
+    Version 2: tiles and textures, unseen fonts and both kinds of words in the test split.
+    """
+    assert embedded.VERSION == 2
+    assert embedded.revision(CONFIG, "train") == "3d149da7a0cd4020"
+    assert embedded.revision(CONFIG, "test") == "b075eabd5aa2816e"
+    for split, index, word, background, font, mean in GOLDEN:
+        sample = render(CONFIG, split, index)
+        found = (sample.word, sample.attributes["background"], sample.attributes["font"])
+        assert found == (word, background, font)
+        assert sample.image.mean() == pytest.approx(mean, abs=0.05)
+
+
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_what_is_kept_is_what_is_drawn(split: str) -> None:
+    world = EmbeddedWorld(CONFIG, split, 40)
+    sample, kept = render(CONFIG, split, 11), world[11]
     assert len(world) == 40
+    assert kept.id == sample.id
     assert kept.word == sample.word
-    assert np.array_equal(kept.image, sample.image)
-    assert np.array_equal(kept.region, sample.region)
-    assert world.font(11) == font
+    assert kept.attributes == sample.attributes
+    for name in ("image", "region", "characters", "quad"):
+        assert np.array_equal(getattr(kept, name), getattr(sample, name)), name
+    with pytest.raises(IndexError):
+        world[40]
 
 
-def test_splits_share_no_word_photograph_or_unseen_font() -> None:
+def test_splits_share_no_word_generator_or_pixel_of_a_photograph() -> None:
     words = {
-        split: {render(CONFIG, split, i)[0].word.lower() for i in range(60)}
+        split: {embedded.plan(CONFIG, split, i).word.lower() for i in range(200)}
         for split in embedded.SPLITS
     }
-    assert not words["train"] & (words["test"] | words["validation"] | words["unseen_fonts"])
+    assert not words["train"] & (words["test"] | words["validation"])
     assert not words["test"] & words["validation"]
-    pictures = [set(p) for p in photographs.PHOTOGRAPHS.values()]
-    assert sum(map(len, pictures)) == len(set.union(*pictures))
+    drawn = {split: backgrounds(split) for split in embedded.SPLITS}
+    generators = [{b.source for b in drawn[s] if b.kind == "texture"} for s in drawn]
+    assert sum(map(len, generators)) == len(set.union(*generators))
+    everything = [b for split in drawn.values() for b in split if b.kind != "texture"]
+    for file in {b.file for b in everything}:
+        taken = np.zeros(photographs.photograph(*file).shape, int)
+        for tile in (b for b in everything if b.file == file):
+            x0, y0, x1, y1 = tile.box
+            h, w = taken.shape[:2]
+            taken[round(y0 * h) : round(y1 * h), round(x0 * w) : round(x1 * w)] += 1
+        assert taken.max() == 1, f"two tiles of {file} overlap"
+
+
+def test_the_test_split_has_many_independent_backgrounds() -> None:
+    tiles = backgrounds("test")
+    assert len({b.name for b in tiles}) == len(tiles) >= 40
+    assert len({b.source for b in tiles}) >= 20
+    small = [cv2.resize(np.ascontiguousarray(b.pixels()), (16, 16)).astype(float) for b in tiles]
+    apart = [np.abs(a - b).mean() for k, a in enumerate(small) for b in small[:k]]
+    assert min(apart) > 0.5, "two of them are one picture"
+    first = [embedded.plan(CONFIG, "test", i).background.name for i in range(len(tiles))]
+    assert sorted(first) == sorted(b.name for b in tiles)
+
+
+def test_any_four_test_samples_have_each_kind_of_word_in_seen_and_unseen_fonts() -> None:
+    for start in (0, 40, 1000):
+        four = [embedded.plan(CONFIG, "test", start + k).attributes(CONFIG) for k in range(4)]
+        kinds = {(a["font_seen"], a["word_kind"]) for a in four}
+        assert len(kinds) == 4
     trained = {f.family for f in fonts.TRAINING}
     assert not trained & {f.family for f in fonts.UNSEEN}
-    assert {f.style for f in fonts.UNSEEN} == {"serif", "sans", "script", "display", "mono"}
+    styles = [
+        plan.font.style
+        for plan in (embedded.plan(CONFIG, "test", i) for i in range(400))
+        if not plan.attributes(CONFIG)["font_seen"]
+    ]
+    for style in ("serif", "sans", "script", "display", "mono"):
+        assert styles.count(style) > 20, style
 
 
-def test_every_word_belongs_to_one_split_whatever_its_case() -> None:
-    assert word_split("Hello") == word_split("HELLO")
-    shares = [word_split(str(i)) for i in range(4000)]
-    assert 0.77 < shares.count("train") / 4000 < 0.83
+def test_test_samples_are_the_same_whatever_fonts_were_trained_on() -> None:
+    few = DataConfig(train_size=40, fonts=2)
+    assert embedded.revision(few, "test") == embedded.revision(CONFIG, "test")
+    assert embedded.revision(few, "train") != embedded.revision(CONFIG, "train")
+    told = []
+    for index in range(24):
+        one, two = render(few, "test", index), render(CONFIG, "test", index)
+        assert np.array_equal(one.image, two.image)
+        told.append((one.attributes["font_seen"], two.attributes["font_seen"]))
+    assert (False, True) in told, "which of them were seen is told for each training"
+    assert (True, False) not in told
 
 
 @pytest.mark.parametrize("font", [*fonts.TRAINING, *fonts.UNSEEN], ids=lambda f: f.name)
@@ -63,10 +131,11 @@ def test_every_font_opens_and_draws_each_letter_differently(font: fonts.Font) ->
     assert len(set(drawn.values())) == len(drawn)
 
 
+@pytest.mark.parametrize("word", ["", "IIII", "WWWW", "Qgj"])
 @pytest.mark.parametrize("split", embedded.SPLITS)
-def test_masks_are_where_the_ink_is(split: str) -> None:
+def test_masks_are_where_the_ink_is(split: str, word: str) -> None:
     for index in range(25):
-        sample = render(CONFIG, split, index)[0]
+        sample = render(CONFIG, split, index, word=word)
         masks = sample.masks()
         assert masks.sum(axis=(1, 2)).astype(bool).tolist() == [True] * len(sample.word) + [
             False
@@ -80,11 +149,41 @@ def test_masks_are_where_the_ink_is(split: str) -> None:
         assert abs(luminance[ink].mean() - luminance[around].mean()) > 20, "text has contrast"
 
 
+def test_another_word_stands_in_the_same_place_in_the_same_paint() -> None:
+    world = EmbeddedWorld(CONFIG, "test", 30)
+    for index in range(30):
+        sample = world[index]
+        same, other = world.target(index, sample.word), world.target(index, "JAM")
+        assert np.array_equal(same.image, sample.image), "its own word gives the picture itself"
+        assert np.array_equal(same.characters, sample.characters)
+        assert other.word == "JAM"
+        assert np.array_equal(other.region, sample.region)
+        assert other.attributes["font"] == sample.attributes["font"]
+        outside = ~sample.region
+        assert np.array_equal(other.image[outside], sample.image[outside])
+        colours = [s.image[s.characters > 0].mean(axis=0) for s in (sample, other)]
+        assert np.abs(colours[0] - colours[1]).max() < 60
+
+
+def test_rotation_turns_the_word_and_keeps_it_inside() -> None:
+    turns = []
+    for index in range(20):
+        straight, turned = (render(CONFIG, "test", index, rotation_deg=d) for d in (0.0, 20.0))
+        assert turned.word == straight.word
+        assert (turned.quad >= 0).all()
+        assert (turned.quad <= (CONFIG.width, CONFIG.height)).all()
+        top = [s.quad[1] - s.quad[0] for s in (straight, turned)]
+        angles = np.rad2deg([np.arctan2(y, x) for x, y in top])
+        turns.append(angles[1] - angles[0])
+    assert np.abs(turns) == pytest.approx(20, abs=6)
+    assert min(turns) < 0 < max(turns), "either way"
+
+
 def test_words_have_the_configured_length_and_alphabet() -> None:
     config = DataConfig(
         width=128, alphabet="alphanumeric", min_word_length=1, max_word_length=8, fonts=0
     )
-    words = [render(config, "train", i)[0].word for i in range(80)]
+    words = [render(config, "train", i).word for i in range(80)]
     assert {len(w) for w in words} == set(range(1, 9))
     assert all(w.isalnum() for w in words)
     assert any(w.islower() for w in words)
@@ -117,7 +216,8 @@ def test_revision_follows_what_decides_the_pictures() -> None:
     base = embedded.revision(CONFIG, "train")
     assert embedded.revision(DataConfig(train_size=50), "train") == base
     assert embedded.revision(DataConfig(seed=1), "train") != base
-    assert embedded.revision(CONFIG, "unseen_fonts") != base
+    assert embedded.revision(DataConfig(labels=LabelConfig(missing=0.5)), "train") == base
+    assert embedded.revision(CONFIG, "test") != base
 
 
 def test_unknown_split_is_named() -> None:

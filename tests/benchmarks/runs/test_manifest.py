@@ -1,0 +1,102 @@
+"""Which samples and words a benchmark consists of."""
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from benchmarks.runs import manifest as manifests
+from benchmarks.runs.manifest import Benchmark, draw, open_samples
+from dreamtext.configs.sections import DataConfig, LabelConfig
+from dreamtext.data.embedded.words import kind_of, word_split
+from dreamtext.errors import UserError
+
+CONFIG = DataConfig(train_size=40)
+
+
+def test_reconstruction_and_editing_have_one_distribution_of_words() -> None:
+    read, painted = (
+        [e.word for e in draw(CONFIG, Benchmark(task=task)).entries]
+        for task in ("reconstruction", "editing")
+    )
+    assert all(a != b for a, b in zip(read, painted, strict=True))
+    for count in (kind_of, len, word_split):
+        assert Counter(map(count, read)) == Counter(map(count, painted))
+    assert Counter(map(kind_of, read)) == {"vocabulary": 144, "random": 144}
+    assert len({w for w in painted if kind_of(w) == "vocabulary"}) > 130
+
+
+def test_the_default_benchmark_holds_enough_of_everything() -> None:
+    drawn = draw(CONFIG, Benchmark())
+    samples = open_samples(CONFIG, drawn)
+    told = [samples[e.index].attributes for e in drawn.entries]
+    assert Counter(a["font_seen"] for a in told) == {True: 144, False: 144}
+    assert len({a["background"] for a in told}) >= 40
+    assert len({a["source"] for a in told}) >= 20
+
+
+@pytest.mark.parametrize("block", ["seen", "unseen", "script", "display"])
+def test_a_block_of_fonts_holds_those_alone(block: str) -> None:
+    drawn = draw(CONFIG, Benchmark(fonts=block))
+    assert len(drawn.entries) == 288
+    samples = open_samples(CONFIG, drawn)
+    for entry in drawn.entries[:20]:
+        attributes = samples[entry.index].attributes
+        assert attributes["font_seen"] == (block == "seen")
+        assert block in ("seen", "unseen") or attributes["font_style"] == block
+
+
+def test_more_samples_of_a_block_than_there_are_are_refused() -> None:
+    with pytest.raises(UserError, match=r"fonts 'display', but n = 2000"):
+        draw(CONFIG, Benchmark(fonts="display", n=2000))
+    with pytest.raises(UserError, match="does not tell its fonts"):
+        manifests._samples(DataConfig(name="icdar13"), Benchmark(fonts="unseen"))
+
+
+def test_labels_for_training_change_neither_manifest_nor_truth() -> None:
+    wrong = replace(CONFIG, labels=LabelConfig(missing=1.0))
+    drawn = draw(wrong, Benchmark(n=4))
+    assert drawn == draw(CONFIG, Benchmark(n=4))
+    for split in ("test", "train"):
+        exact = open_samples(wrong, draw(wrong, Benchmark(n=4, split=split)))
+        assert exact[0].characters.any(), split
+
+
+def test_a_corruption_is_part_of_the_manifest_and_of_its_file(tmp_path) -> None:
+    plain = draw(CONFIG, Benchmark(n=4))
+    blurred = draw(CONFIG, Benchmark(n=4, corruption="blur", severity=0.5))
+    assert blurred.entries == plain.entries
+    assert len({blurred.hash, plain.hash, replace(blurred, severity=0.6).hash}) == 3
+    blurred.write(tmp_path / "m.json")
+    assert manifests.read(tmp_path / "m.json") == blurred
+    one, other = (open_samples(CONFIG, m)[0] for m in (plain, blurred))
+    assert not np.array_equal(one.image, other.image)
+    assert one.word == other.word
+
+
+def test_manifests_made_before_there_were_corruptions_keep_their_hash() -> None:
+    old = manifests.Manifest(
+        dataset="icdar13",
+        split="test",
+        revision="0123",
+        task="editing",
+        entries=(manifests.Entry(3, "CAFE", 17),),
+    )
+    assert old.hash == "b8904c5c3c86fb2d"
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"severity": 0.5}, "needs a corruption"),
+        ({"corruption": "blur"}, "above 0, at most 1"),
+        ({"corruption": "blur", "severity": 2.0}, "at most 1"),
+        ({"corruption": "fog", "severity": 1.0}, "clutter"),
+        ({"fonts": "serif"}, "unseen"),
+        ({"file": "m.json", "fonts": "seen"}, "frozen manifest"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(values: dict, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        Benchmark(**values)
