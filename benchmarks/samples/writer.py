@@ -79,21 +79,20 @@ def assemble(manifest: Manifest, dataset: "Dataset", folder: Path) -> None:
     known: list[bool] = []
     painted_characters: list[np.ndarray] = []  # of editing, where its truth is known
     attention: dict[str, list[np.ndarray]] = {}
-    for source in ("truth", "raw", "composited"):
-        (folder / source).mkdir(exist_ok=True)
     for chunk in chunks(manifest):
         with np.load(chunk.path(folder)) as part:
             arrays = dict(part)
         for place, entry in enumerate(chunk.entries):
             sample = dataset[entry.index]
-            truth, raw, composited = sample.image, arrays["raw"][place], arrays["composited"][place]
-            for source, picture in zip(SOURCES, (truth, raw, composited), strict=True):
-                Image.fromarray(picture).save(folder / source / f"{sample.id}.png")
+            pictures = {"truth": sample.image}
+            pictures |= {name: arrays[name][place] for name in ("raw", "composited")}
             true = target(dataset, entry, sample)
             if manifest.task == "editing" and true is not None:
-                (folder / TARGET).mkdir(exist_ok=True)
-                Image.fromarray(true.image).save(folder / TARGET / f"{sample.id}.png")
+                pictures[TARGET] = true.image
                 painted_characters.append(true.characters)
+            for source, picture in pictures.items():
+                (folder / source).mkdir(exist_ok=True)
+                Image.fromarray(picture).save(folder / source / f"{sample.id}.png")
             characters.append(sample.characters)
             known.append(sample.has_characters)
             answer = {k: arrays[k][place].item() for k in ANSWERED if k in arrays}

@@ -1,0 +1,83 @@
+"""What a folder of samples holds after painting, whoever painted."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks.runs.manifest import Benchmark, draw, open_samples
+from benchmarks.samples.painting import paint
+from dreamtext.configs.sections import DataConfig
+
+CONFIG = DataConfig(train_size=40)
+
+
+class Erasing:
+    """Paints grey; tells which true pictures it was shown."""
+
+    at_once = False
+
+    def __init__(self) -> None:
+        self.shown: list = []
+
+    def paint(self, samples, entries, targets):
+        self.shown += targets
+        return {"raw": np.stack([np.full_like(s.image, 128) for s in samples])}
+
+
+def painted(folder: Path, **benchmark) -> tuple[list[dict], Erasing]:
+    manifest = draw(CONFIG, Benchmark(**{"n": 40} | benchmark))
+    painter = Erasing()
+    paint(painter, manifest, open_samples(CONFIG, manifest), folder)
+    lines = (folder / "samples.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines], painter
+
+
+@pytest.mark.parametrize("task", ["reconstruction", "editing"])
+def test_every_sample_says_what_it_stands_on(task: str, tmp_path: Path) -> None:
+    lines, _ = painted(tmp_path, task=task)
+    assert len(lines) == 40
+    assert {line["word_kind"] for line in lines} == {"vocabulary", "random"}
+    assert {line["font_seen"] for line in lines} == {True, False}
+    assert len({line["background"] for line in lines}) == 40
+    wanted = {"source", "background_kind", "font", "font_style"}
+    assert all(line.keys() >= wanted for line in lines)
+
+
+def test_editing_has_the_true_pictures_of_its_words(tmp_path: Path) -> None:
+    lines, painter = painted(tmp_path, task="editing")
+    with np.load(tmp_path / "truth.npz") as arrays:
+        before, after = arrays["characters"], arrays["target_characters"]
+    assert [t.word for t in painter.shown] == [line["word"] for line in lines]
+    for place, line in enumerate(lines):
+        name = f"{line['id']}.png"
+        truth, target = (np.asarray(Image.open(tmp_path / d / name)) for d in ("truth", "target"))
+        assert np.array_equal(target, painter.shown[place].image)
+        x0, y0, x1, y1 = line["box"]
+        outside = np.ones(truth.shape[:2], bool)
+        outside[y0:y1, x0:x1] = False
+        assert np.array_equal(truth[outside], target[outside])
+        assert not np.array_equal(truth, target)
+        assert after[place].max() == len(line["word"])
+    assert not np.array_equal(before, after)
+
+
+def test_reconstruction_is_its_own_truth(tmp_path: Path) -> None:
+    lines, painter = painted(tmp_path)
+    assert not (tmp_path / "target").exists()
+    assert [t.word for t in painter.shown] == [line["source_word"] for line in lines]
+    with np.load(tmp_path / "truth.npz") as arrays:
+        assert "target_characters" not in arrays
+
+
+def test_the_pictures_are_corrupted_as_the_benchmark_says(tmp_path: Path) -> None:
+    painted(tmp_path / "plain", n=3)
+    painted(tmp_path / "blurred", n=3, corruption="blur", severity=1.0)
+    name = "test-000000.png"
+    sharp, soft = (
+        np.asarray(Image.open(tmp_path / d / "truth" / name)).astype(float)
+        for d in ("plain", "blurred")
+    )
+    assert np.abs(np.diff(soft, axis=1)).mean() < 0.7 * np.abs(np.diff(sharp, axis=1)).mean()
