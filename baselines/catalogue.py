@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from baselines.external import declarations
 from baselines.imported import Imported, ImportedSettings
@@ -23,6 +23,8 @@ from baselines.udifftext import UDiffText, UDiffTextSettings
 from dreamtext.configs.schema import override
 from dreamtext.errors import UserError
 
+Kind = Literal["reference", "in process", "own process"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
@@ -34,7 +36,7 @@ class Entry:
     """
 
     name: str
-    kind: str
+    kind: Kind
     summary: str
     settings: type
     make: Callable[[Any], System]

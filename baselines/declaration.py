@@ -26,7 +26,8 @@ class Declaration:
         packages: the authors' pins that decide its results, checked in its environment.
         newer: the newest versions that its code runs with, for GPUs that the pins do not know.
             They were found by reading, not by running.
-        compute_capability: torch version -> the newest GPU its builds have kernels for, as "8.6".
+        compute_capability: build of torch (without a name: the package index's), the authors'
+            first -> the newest GPU it has kernels for, as "8.6".
         options: what may be set by `options=[KEY=VALUE]`, as the runner documents it.
         notes: what its user has to know, and what could not be read.
         version: raised whenever the same requests would give other pictures.

@@ -11,7 +11,7 @@ import numpy as np
 
 from baselines.catalogue import configured, entries
 from baselines.declaration import Declaration
-from baselines.environment import gpu, runs_on, versions
+from baselines.environment import gpu, runs_on, versions, without_build
 from baselines.evidence import checked_packages, revision, unpinned, weight_hashes
 from baselines.imported import Imported
 from baselines.process import External
@@ -148,8 +148,8 @@ def _weights(system: System, remedy: str, hashes: bool) -> Iterator[Finding]:
             ok = digest == weights.sha256
             detail = f"{path} has the hash {digest[:12]}, expected {weights.sha256[:12]}"
         elif ok:
-            own = {k: v for k, v in digests.items() if k.startswith(f"{weights.file}/")}
-            listed = [digest[:12]] if digest else [f"{k} {v[:12]}" for k, v in own.items()]
+            inside = {k: v for k, v in digests.items() if k.startswith(f"{weights.file}/")}
+            listed = [digest[:12]] if digest else [f"{k} {v[:12]}" for k, v in inside.items()]
             detail = f"{path} ({'; '.join([*listed, _UNPINNED])})"
         yield Finding(
             what="weights",
@@ -181,7 +181,7 @@ def _environment(system: External) -> Iterator[Finding]:
         return
     wrong, newer = [], []
     for package, pinned in {"python": known.python, **known.packages}.items():
-        version = installed.get(package)
+        version = without_build(installed.get(package))
         if version == pinned:
             continue
         if version and version == known.newer.get(package):
@@ -202,17 +202,17 @@ def _environment(system: External) -> Iterator[Finding]:
 def _gpu(known: Declaration, torch: str | None) -> Iterator[Finding]:
     """Whether the environment's torch (the pinned one, where none is installed) knows this GPU."""
     builds = known.compute_capability
-    version = torch or next(iter(builds), "")
-    if version not in builds:
+    build = torch or next(iter(builds), "")
+    if build not in builds:
         return
-    detail = f"torch {version} is built for GPUs up to compute capability {builds[version]}"
-    better = {v: c for v, c in builds.items() if float(c) > float(builds[version])}
-    advice = "; ".join(f"torch {v} (read, not tried) up to {c}" for v, c in better.items())
+    detail = f"torch {build} is built for GPUs up to compute capability {builds[build]}"
+    better = {b: c for b, c in builds.items() if float(c) > float(builds[build])}
+    advice = "; ".join(f"torch {b} (read, not tried) up to {c}" for b, c in better.items())
     present = gpu()
     if present is None:
         told = f"{detail}{f' ({advice})' if advice else ''}; this machine shows no NVIDIA GPU"
         yield Finding(what="GPU", ok=True, detail=told)
-    elif runs_on(builds[version], present.capability):
+    elif runs_on(builds[build], present.capability):
         yield Finding(what="GPU", ok=True, detail=f"{present.name}: {detail}")
     else:
         yield Finding(

@@ -27,9 +27,8 @@ print(json.dumps(versions))
 
 
 def versions(python: Path, packages: Iterable[str]) -> dict[str, str | None]:
-    """The versions of Python ("3.8") and of packages in an interpreter's environment.
-
-    Builds are left out ("1.13.1+cu117" is "1.13.1"); None where a package is missing.
+    """The versions of Python ("3.8") and of packages in an interpreter's environment, a build
+    with its name ("2.0.1+cu118"); None where a package is missing.
 
     Raises:
         RunError: the interpreter cannot be asked.
@@ -37,10 +36,15 @@ def versions(python: Path, packages: Iterable[str]) -> dict[str, str | None]:
     command = [str(python), "-c", _ASK, *packages]
     try:
         told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-        found = json.loads(told.stdout)
+        installed: dict[str, str | None] = json.loads(told.stdout)
     except (OSError, subprocess.SubprocessError, ValueError) as error:
         raise RunError(f"{python} cannot be asked: {error}") from error
-    return {name: version and version.split("+")[0] for name, version in found.items()}
+    return installed
+
+
+def without_build(version: str | None) -> str | None:
+    """A version without the name of its build: "2.0.1" of "2.0.1+cu118"."""
+    return version and version.split("+")[0]
 
 
 @dataclass(frozen=True)

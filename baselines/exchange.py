@@ -59,7 +59,8 @@ def read_answers(out: Path) -> tuple[list[Answer], int]:
     file = out / "answers.jsonl"
     if not file.is_file():
         return [], 0
-    answers, rubbish = [], 0
+    answers: list[Answer] = []
+    unreadable = 0
     for line in file.read_text(errors="replace").splitlines():
         try:
             values = json.loads(line)
@@ -68,7 +69,7 @@ def read_answers(out: Path) -> tuple[list[Answer], int]:
         except (ValueError, KeyError, TypeError):
             id = None
         if not isinstance(id, str):
-            rubbish += 1  # its sample stays without an answer
+            unreadable += 1  # its sample stays without an answer
             continue
         if status not in ("ok", "unsupported", "error"):
             reason = f"the runner gave the unknown status {status!r}"
@@ -89,7 +90,7 @@ def read_answers(out: Path) -> tuple[list[Answer], int]:
                 meta={k: values[k] for k in ("peak_memory_mib", "meta") if k in values},
             )
         )
-    return answers, rubbish
+    return answers, unreadable
 
 
 def _read_image(out: Path, name: Any) -> tuple[np.ndarray | None, str]:

@@ -25,7 +25,8 @@ class DiffusionInpaintingSettings(Checked):
     weights: a local folder in diffusers' layout; "" means `weights` below
         $DREAMTEXT_BASELINES/sd2-inpainting.
     prompt: `{word}` stands for the word.
-    size: side of the square pictures, in pixels.    steps, guidance: as METHOD's sampling.
+    size: side of the square pictures, in pixels.
+    steps, guidance: as DreamText (arXiv 2405.14701) samples.
     """
 
     weights: str = option("", identity=False)
@@ -96,7 +97,7 @@ class DiffusionInpainting(System):
     def repaint(self, batch: Sequence[Request]) -> list[Answer]:
         import torch
 
-        made = self.pipeline(
+        painted = self.pipeline(
             prompt=[self.settings.prompt.replace("{word}", r.word) for r in batch],
             image=[Image.fromarray(r.image) for r in batch],
             mask_image=[Image.fromarray(r.region.astype(np.uint8) * 255) for r in batch],
@@ -108,5 +109,5 @@ class DiffusionInpainting(System):
             generator=[torch.Generator("cpu").manual_seed(r.seed) for r in batch],
             output_type="np",
         ).images
-        pixels = (made * 255).round().clip(0, 255).astype(np.uint8)
+        pixels = (painted * 255).round().clip(0, 255).astype(np.uint8)
         return [Answer(id=r.id, image=p) for r, p in zip(batch, pixels, strict=True)]

@@ -18,8 +18,7 @@ SYSTEM = Declaration(
         "diffusers": "0.10.2",
         "modelscope": "1.10.0",
     },
-    newer={"torch": "2.1.0"},  # as an earlier environment.yaml of the authors' pinned it
-    compute_capability={"2.0.1": "8.6", "2.1.0": "9.0"},
+    compute_capability={"2.0.1": "8.6", "2.0.1+cu118": "9.0"},
     options=("ddim_steps", "cfg_scale"),
     notes=(
         "its wrapper (ms_wrapper.py) lies on the model hub beside the weights: it could not be "

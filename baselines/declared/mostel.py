@@ -11,7 +11,7 @@ SYSTEM = Declaration(
     python="3.7",
     packages={"torch": "1.7.1", "mmcv": "1.6.0"},
     newer={"torch": "1.12.1"},  # predict.py calls .next() of a loader's iterator, gone in 1.13
-    compute_capability={"1.7.1": "7.5", "1.12.1": "8.6"},
+    compute_capability={"1.7.1+cu101": "7.5", "1.12.1+cu116": "8.6"},
     options=("slm",),
     notes=(
         "of mmcv only Config is used: mmcv 1.6.0 without compiled operators is enough",

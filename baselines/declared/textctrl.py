@@ -24,7 +24,12 @@ SYSTEM = Declaration(
     python="3.8",
     packages={"torch": "1.13.1", "transformers": "4.41.0", "pytorch-lightning": "1.9.1"},
     newer={"torch": "2.0.1"},
-    compute_capability={"1.13.1": "8.6", "2.0.1": "9.0"},
+    compute_capability={
+        "1.13.1+cu116": "8.6",
+        "1.13.1": "8.6",
+        "2.0.1": "8.6",
+        "2.0.1+cu118": "9.0",
+    },
     options=("num_inference_steps", "guidance_scale", "starting_layer"),
     notes=(
         "its changed diffusers lies in the checkout and is the one that is imported",

@@ -11,9 +11,14 @@ SYSTEM = Declaration(
     repository="GitHub microsoft/unilm, folder textdiffuser",
     needed=("inference.py", "util.py", "model/text_segmenter/unet.py"),
     python="3.8",
-    packages={"transformers": "4.27.4", "accelerate": "0.18.0", "Pillow": "9.5.0"},
+    packages={
+        "torch": "1.13.1",
+        "transformers": "4.27.4",
+        "accelerate": "0.18.0",
+        "Pillow": "9.5.0",
+    },
     newer={"torch": "2.0.1"},
-    compute_capability={"1.13.1": "8.6", "2.0.1": "9.0"},
+    compute_capability={"1.13.1": "8.6", "2.0.1": "8.6", "2.0.1+cu118": "9.0"},
     options=("classifier_free_scale", "sample_steps"),
     notes=(
         "its diffusers is a changed one: the files of assets/files replace those of a checkout "

@@ -65,9 +65,12 @@ def option(args, name, default):
     text = args.options.get(name)
     if text is None:
         return default
-    if isinstance(default, bool):
-        return {"true": True, "false": False}[text.lower()]
-    return type(default)(text)
+    try:
+        if isinstance(default, bool):
+            return {"true": True, "false": False}[text.lower()]
+        return type(default)(text)
+    except (KeyError, ValueError):
+        sys.exit(f"the option {name} must be {type(default).__name__}, not '{text}'")
 
 
 def run_script(script, *command):

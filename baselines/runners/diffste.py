@@ -56,8 +56,8 @@ def load(args):
         generator = torch.Generator(device).manual_seed(request.seed)
         with torch.no_grad():
             pictures = model.log_images(batch, {**settings, "generator": generator})
-        (made,) = next(iter(pictures.values()))
-        pixels = made.float().clamp(0, 1).permute(1, 2, 0).cpu().numpy() * 255
+        (picture,) = next(iter(pictures.values()))
+        pixels = picture.float().clamp(0, 1).permute(1, 2, 0).cpu().numpy() * 255
         return to_size(pixels.round().astype(np.uint8), request)
 
     return one_by_one(paint)

@@ -1,6 +1,7 @@
 """Systems in this process on diffusers: small random models, saved and loaded from disk."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -216,6 +217,29 @@ def test_euler_paints_on_the_scale_models_schedule_too(tmp_path):
     save_model(DreamText(preset("smoke")), tmp_path / "model")
     made = build("released", folder=tmp_path / "model", solver="euler", steps=2)
     assert all(0 < p.mean() < 255 for p in pictures(made, requests()))
+
+
+def off_the_grid(request):
+    """The request with a region across the borders of latent cells."""
+    region = np.zeros_like(request.region)
+    region[9:23, 5:26] = True
+    return replace(request, region=region)
+
+
+@pytest.mark.parametrize("setting", [{"region": "max"}, {"latents": "mean"}])
+def test_each_way_of_the_authors_changes_the_picture(autoencoding, setting):
+    asked = [off_the_grid(r) for r in requests(1)]
+    first = pictures(build("released", folder=autoencoding, steps=2), asked)
+    other = pictures(build("released", folder=autoencoding, steps=2, **setting), asked)
+    assert (first[0] != other[0]).any()
+
+
+@pytest.mark.parametrize("option", [{"refinement": "attention"}, {"noises": 6}])
+def test_the_blur_of_its_loss_is_as_set(model, option):
+    asked = requests(4)
+    wide = pictures(udifftext(model, **option), asked)
+    narrow = pictures(udifftext(model, blur_sigma=0.3, **option), asked)
+    assert any((a != b).any() for a, b in zip(wide, narrow, strict=True))
 
 
 def udifftext(model, **values):

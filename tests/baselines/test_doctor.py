@@ -134,12 +134,14 @@ def test_a_gpu_that_the_pinned_torch_does_not_know_is_said_to_be(tmp_path, monke
     system = with_versions(stand_in(tmp_path, "diffste"), torch="1.13.1", python="3.8")
     assert environment_of(system)["GPU"].ok
     assert "shows no NVIDIA GPU" in environment_of(system)["GPU"].detail
+    assert "torch 1.13.1 is built for GPUs up to" in environment_of(system)["GPU"].detail
     monkeypatch.setattr(doctor, "gpu", lambda: Gpu("NVIDIA H100", "9.0"))
     finding = environment_of(system)["GPU"]
     assert not finding.ok
     assert "NVIDIA H100 has compute capability 9.0" in finding.detail
-    assert "torch 2.0.1 (read, not tried) up to 9.0" in finding.remedy
-    assert environment_of(with_versions(system, torch="2.0.1"))["GPU"].ok
+    assert "torch 2.0.1+cu118 (read, not tried) up to 9.0" in finding.remedy
+    assert not environment_of(with_versions(system, torch="2.0.1"))["GPU"].ok
+    assert environment_of(with_versions(system, torch="2.0.1+cu118"))["GPU"].ok
     monkeypatch.setattr(doctor, "gpu", lambda: Gpu("NVIDIA L4", "8.9"))
     assert environment_of(with_versions(system, torch="1.13.1"))["GPU"].ok
 
@@ -154,7 +156,7 @@ def test_kernels_run_on_no_later_major_version(newest, capability, expected):
 
 def test_the_environment_is_kept_with_every_run(tmp_path):
     evidence = on_disk(with_versions(stand_in(tmp_path, "mostel"), **PINNED))
-    assert evidence["environment"] == {"python": "3.7", "torch": "1.7.1", "mmcv": "1.6.0"}
+    assert evidence["environment"] == PINNED
 
 
 def test_what_could_not_be_read_is_said(tmp_path):

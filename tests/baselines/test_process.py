@@ -6,9 +6,11 @@ import re
 import numpy as np
 import pytest
 from helpers.external_systems import request, run
+from helpers.stand_ins import stand_in
 
 from baselines.catalogue import configured
 from baselines.exchange import write_requests
+from baselines.system import ask
 from dreamtext.errors import RunError, UserError
 
 
@@ -107,6 +109,11 @@ def test_options_and_settings_decide_identity_but_paths_do_not():
 def test_an_option_that_the_authors_code_would_ignore_is_refused(name, option, told):
     with pytest.raises(UserError, match=re.escape(told)):
         configured(name, [f"options=[{option}]"])
+
+
+def test_an_option_of_the_wrong_kind_is_named(tmp_path):
+    with pytest.raises(RunError, match="option slm must be bool, not 'maybe'"):
+        ask(stand_in(tmp_path, "mostel", options=("slm=maybe",)), [request(0)])
 
 
 def test_the_manifest_holds_the_contract(tmp_path):
