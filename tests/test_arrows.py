@@ -30,7 +30,7 @@ FLOORS = {
     "benchmarks": (
         {"places", "runs"},
         {"samples"},
-        {"metrics"},
+        {"metrics", "cells"},
         {"study", "mask_lab"},
         {"studies", "launch"},
         {"exchange", "report"},

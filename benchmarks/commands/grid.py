@@ -18,7 +18,7 @@ from benchmarks.commands.selection import (
     duration,
     selecting,
 )
-from benchmarks.commands.study import app, run_here
+from benchmarks.commands.study import app, run_here, write_report
 
 if TYPE_CHECKING:
     from benchmarks.runs.folder import Run
@@ -57,6 +57,8 @@ def plan(
             f"{stage.stage:8}{stage.done:8}{stage.failed:8}{stage.started:8}{stage.missing:9}"
             f"   {each}"
         )
+    if kept := sum(cell.kept for cell in cells):
+        typer.echo(f"{kept} of {len(cells)} cells are kept in {selection.store}")
     if not any(stage.to_run for stage in found.stages):
         failed = sum(stage.failed for stage in found.stages)
         typer.echo(f"nothing to run{f'; {failed} failed: see study failures' if failed else ''}")
@@ -93,6 +95,9 @@ def submit(
 
     config = cluster_config(cluster, ask)
     todo = grid.distinct_runs(selection.cells)
+    if not todo:
+        typer.echo(f"nothing to submit: all {len(selection.cells)} cells are kept")
+        return
     tasks, home = grid.tasks(todo), grid.home(selection.root)
     if dry_run:
         for text in slurm_submit.dry_run(
@@ -218,7 +223,6 @@ def _run_inline(
     selection: Selection, runs: "list[Run]", tasks: "list[Task]", out: Path | None
 ) -> None:
     """Every run at this prompt, one by one; the report of what is scored."""
-    from benchmarks.report import page as report
     from dreamtext.errors import Interrupted, RunError
     from slurm.inline import run_inline
 
@@ -228,9 +232,9 @@ def _run_inline(
     verdicts = run_inline(tasks)
     if "interrupted" in verdicts.values():
         raise Interrupted("stopped as asked; run the same command to go on from here")
-    if any(cell.score.state == "done" for cell in selection.cells):
+    if any(cell.done for cell in selection.cells):
         folder = selection.results_folder(out)
-        report.write(selection.study, selection.cells, folder)
+        write_report(selection, folder)
         typer.echo(f"{folder}/report.html")
     bad = sum(run.state != "done" for run in runs)
     if bad:

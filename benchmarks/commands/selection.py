@@ -29,6 +29,12 @@ Set = Annotated[list[str] | None, typer.Option("--set", help="section.key=value 
 RunsOption = Annotated[
     Path | None, typer.Option("--runs", help="Folder of runs [default: $DREAMTEXT_RUNS or ./runs]")
 ]
+CellsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--cells", help="Folder of kept cells [default: $DREAMTEXT_CELLS or ./results/cells]"
+    ),
+]
 Out = Annotated[
     Path | None,
     typer.Option(help="Where the report goes [default: results/<study>, -<preset> if another]"),
@@ -54,6 +60,7 @@ class Selection:
     where: Where = None
     set_: Set = None
     runs: RunsOption = None
+    kept: CellsOption = None
 
     @cached_property
     def root(self) -> Path:
@@ -77,17 +84,26 @@ class Selection:
             where=dict(text.split("=", 1) for text in self.where or []),
         )
 
+    @property
+    def store(self) -> Path:
+        """The folder of kept cells, absolute."""
+        from benchmarks.cells.reader import default_store
+
+        return (self.kept or default_store()).resolve()
+
     @cached_property
     def cells(self) -> list["Cell"]:
-        return self.study.cells(self.root)
+        return self.study.cells(self.root, self.store)
 
     @cached_property
     def outline(self) -> "Outline":
-        """The names of the selection's runs, remembered from an earlier call where that is sure."""
+        """The names of the runs that the selection's cells need, kept ones left out, remembered
+        from an earlier call where that is sure."""
         from benchmarks.launch.outline import recall
         from benchmarks.launch.tasks import distinct_runs
 
         asked = {k: v for k, v in asdict(self).items() if k != "runs"}
+        asked["kept"] = sorted(path.name for path in self.store.glob("score-*"))
         return recall(asked, self.root, lambda: distinct_runs(self.cells))
 
     def results_folder(self, out: Path | None) -> Path:
@@ -108,7 +124,7 @@ class Selection:
 
     def options(self) -> list[str]:
         """The options that select the same cells again, for another process."""
-        words = ["--runs", str(self.root)]
+        words = ["--runs", str(self.root), "--cells", str(self.store)]
         for option, value in (("preset", self.preset), ("seeds", self.seeds), ("n", self.n)):
             words += [f"--{option}", str(value)] if value is not None else []
         for option, values in (("where", self.where), ("set", self.set_)):

@@ -53,11 +53,9 @@ def run(
 @app.command()
 @selecting
 def report(selection: Selection, out: Out = None) -> None:
-    """Write a study's tables, figures and page from what is done so far."""
-    from benchmarks.report import page as reports
-
+    """Write a study's tables, figures and page from what is done so far; scored cells are kept."""
     folder = selection.results_folder(out)
-    reports.write(selection.study, selection.cells, folder)
+    write_report(selection, folder)
     typer.echo(f"{folder}/report.html")
 
 
@@ -66,26 +64,37 @@ def run_here(
 ) -> None:
     """Run what is missing side by side on this machine, from `code` if given; then the report,
     also where some runs failed."""
+    from benchmarks.cells.keeping import keep_all
     from benchmarks.launch import local as runner
     from benchmarks.report import page as report
     from dreamtext.errors import RunError
 
     cells, folder = selection.cells, selection.results_folder(out)
     if not runner.missing(cells) and report.shows(folder, cells):
+        keep_all([cell.score for cell in cells], selection.store)
         typer.echo(f"all {len(cells)} cells are done, nothing to do; see {folder}/report.html")
         return
     failure = None
     try:
         done = runner.run_cells(cells, workers=workers, code=code)
     except RunError as error:
-        if all(cell.score.state != "done" for cell in cells):
+        if not any(cell.done for cell in cells):
             raise
         failure, done = error, 0
-    report.write(selection.study, cells, folder)
+    write_report(selection, folder)
     typer.echo((folder / "table.md").read_text())
     typer.echo(f"{done} stages done; see {folder}/report.html")
     if failure:
         raise failure
+
+
+def write_report(selection: Selection, folder: Path) -> None:
+    """Keep the selection's scored cells, and write their report."""
+    from benchmarks.cells.keeping import keep_all
+    from benchmarks.report import page as report
+
+    keep_all([cell.score for cell in selection.cells], selection.store)
+    report.write(selection.study, selection.cells, folder)
 
 
 def run_inline(name: str, runs: RunsOption) -> None:

@@ -42,6 +42,8 @@ def status(
     while True:
         found = status_of(runs.tasks, home(selection.root), steps=runs.steps)
         lines = _lines(found, runs.titles, everything=all_)
+        if not runs.tasks:
+            lines = [f"every cell is kept in {selection.store}"]
         if watch is not None:
             click.clear()
         typer.echo("\n".join(lines))

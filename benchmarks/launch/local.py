@@ -3,6 +3,7 @@
 import json
 import os
 import queue
+import shutil
 import subprocess
 import sys
 import threading
@@ -20,9 +21,12 @@ from slurm.stopping import StopFlag
 
 
 def chains(cells: Iterable[Cell]) -> list[list[Run]]:
-    """Every run once, in chains that follow one trained model (or one other system)."""
+    """Every run that is needed once, in chains that follow one trained model (or one other
+    system); a kept cell needs none."""
     by_head: dict[str, dict[str, Run]] = {}
     for cell in cells:
+        if cell.kept:
+            continue
         chain = by_head.setdefault(cell.runs[0].name, {})
         for run in cell.runs:
             chain[run.name] = run
@@ -36,7 +40,12 @@ def missing(cells: Iterable[Cell]) -> list[list[Run]]:
 
 
 def force(cells: Iterable[Cell], stage: str) -> None:
-    """Forget a stage of every cell and, as they read it, the stages after it."""
+    """Forget a stage of every cell and, as they read it, the stages after it; their kept forms
+    too."""
+    cells = list(cells)
+    for cell in cells:
+        if cell.kept and cell.store:
+            shutil.rmtree(cell.store / cell.score.name)
     for chain in chains(cells):
         for run in chain:
             if STAGES.index(run.stage) >= STAGES.index(stage) and run.folder.exists():
@@ -46,7 +55,7 @@ def force(cells: Iterable[Cell], stage: str) -> None:
 def run_cells(
     cells: Iterable[Cell], *, workers: int = 1, threads: int = 1, code: Path | None = None
 ) -> int:
-    """Do what is missing; returns how many stages that was.
+    """Do what is missing, keeping each cell as it is scored; returns how many stages that was.
 
     Args:
         code: the folder that the runs' code is imported from [default: this code].
@@ -55,6 +64,7 @@ def run_cells(
         RunError: some stages failed; all others were done all the same.
         Interrupted: Ctrl-C or TERM; what was under way is saved and can be resumed.
     """
+    cells = list(cells)
     left = missing(cells)
     if not left:
         return 0
@@ -63,7 +73,7 @@ def run_cells(
         for run in chain:
             run.prepare()
         waiting.put(chain)
-    pool = _Pool(waiting, threads, code)
+    pool = _Pool(waiting, threads, code, next((cell.store for cell in cells), None))
     began = time.monotonic()
     crew = [threading.Thread(target=pool.work, daemon=True) for _ in range(workers)]
     with StopFlag() as stop:
@@ -97,9 +107,14 @@ class _Pool:
     """Workers that take one chain after another, each in a process of its own."""
 
     def __init__(
-        self, waiting: "queue.SimpleQueue[list[Run]]", threads: int, code: Path | None
+        self,
+        waiting: "queue.SimpleQueue[list[Run]]",
+        threads: int,
+        code: Path | None,
+        store: Path | None,
     ) -> None:
         self.waiting, self.code = waiting, code
+        self.keep = ["--keep", str(store.resolve())] if store else []
         # One thread a process: two runs side by side beat one run on two cores.
         limits = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
         self.environment = ALLOCATOR | os.environ | dict.fromkeys(limits, str(threads))
@@ -123,7 +138,7 @@ class _Pool:
             folders = [str(run.folder.resolve()) for run in chain]
             with open(chain[0].folder / OUTPUT, "ab") as output:
                 process = subprocess.Popen(
-                    [sys.executable, "-m", "benchmarks.launch.stages", *folders],
+                    [sys.executable, "-m", "benchmarks.launch.stages", *self.keep, *folders],
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,

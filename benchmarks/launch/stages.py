@@ -129,16 +129,24 @@ def _refuse_other_files(run: Run, planned: dict[str, str], given: dict[str, str]
             )
 
 
-def main(folders: list[str]) -> None:
+def main() -> None:
     """Run the stages of the named run folders, in order."""
+    import argparse
+
+    from benchmarks.cells.keeping import keep_all
     from slurm.stopping import StopFlag
 
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("folders", nargs="+", type=Path)
+    parser.add_argument("--keep", type=Path, help="folder where scored cells are kept")
+    asked = parser.parse_args()
     with StopFlag() as stop:
-        for folder in folders:
-            execute(load(Path(folder)), stop)
+        for folder in asked.folders:
+            run = load(folder)
+            execute(run, stop)
+            if asked.keep and run.stage == "score":
+                keep_all([run], asked.keep)
 
 
 if __name__ == "__main__":
-    import sys
-
-    main(sys.argv[1:])
+    main()

@@ -25,8 +25,8 @@ def home(root: Path) -> Path:
 
 
 def distinct_runs(cells: Iterable["Cell"]) -> list["Run"]:
-    """Every run of a study once, parents before children."""
-    runs = {run.name: run for cell in cells for run in cell.runs}
+    """Every run that a study needs once, parents before children; a kept cell needs none."""
+    runs = {run.name: run for cell in cells if not cell.kept for run in cell.runs}
     return sorted(runs.values(), key=lambda run: STAGES.index(run.stage))
 
 

@@ -1,14 +1,15 @@
 """Why a cell of a table is empty, or rests on fewer samples than its neighbours, and what a reader
 of its numbers must know."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from benchmarks.samples.folder import SAMPLES
 from benchmarks.study import Cell
 from slurm.task import sentence
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def explain(cells: Sequence[Cell]) -> list[str]:
@@ -16,8 +17,8 @@ def explain(cells: Sequence[Cell]) -> list[str]:
     found: dict[tuple[str, str], list[str]] = {}
     for cell in cells:
         reasons = found.setdefault((cell.variant.name, cell.benchmark.task), [])
-        if cell.score.state == "done":
-            reasons += _unanswered(cell.sample.folder)
+        if cell.done:
+            reasons += _unanswered(cell.scored.per_image())
         else:
             reasons.append(f"seed {cell.seed}: {_undone(cell)}")
     return [
@@ -36,15 +37,14 @@ def _undone(cell: Cell) -> str:
     return "not scored"
 
 
-def _unanswered(folder: Path) -> list[str]:
+def _unanswered(samples: "pd.DataFrame") -> list[str]:
     """What a system did not support or failed at, with how many samples and the commonest why."""
-    lines = [json.loads(text) for text in (folder / SAMPLES).read_text().splitlines()]
     said = []
-    for status in ("unsupported", "error"):
-        reasons = Counter(line["reason"] for line in lines if line.get("status") == status)
+    for status in ("unsupported", "error") if "status" in samples else ():
+        reasons = Counter(samples.reason[samples.status == status])
         if reasons:
             commonest = reasons.most_common(1)[0][0]
-            said.append(f"{reasons.total()} of {len(lines)} samples {status} (as: {commonest})")
+            said.append(f"{reasons.total()} of {len(samples)} samples {status} (as: {commonest})")
     return said
 
 
@@ -54,11 +54,11 @@ def notes(cells: Sequence[Cell], metrics: Sequence[str]) -> list[str]:
     where: dict[tuple[str, str], dict[str, list[str]]] = {}
     tasks: dict[str, set[str]] = {}
     for cell in cells:
-        if cell.score.state != "done":
+        if not cell.done:
             continue
         task, variant = cell.benchmark.task, cell.variant.name
         tasks.setdefault(task, set()).add(variant)
-        for score in json.loads((cell.score.folder / "scores.json").read_text()):
+        for score in cell.scored.scores():
             said = list(score.get("warnings", ()))
             if score["value"] is None:
                 said.append(f"empty, as {score['reason']}")

@@ -56,14 +56,15 @@ def shows(folder: Path, cells: Sequence[Cell]) -> bool:
 
 def provenance(study: Study, cells: Sequence[Cell]) -> dict:
     """Which runs, by which code, on what, and how to make the folder again."""
-    used = {run.name: run for cell in cells for run in cell.runs if run.state == "done"}
+    used = {}
+    for cell in filter(lambda cell: cell.done, cells):
+        by_stage = cell.scored.provenance()
+        used |= {r.name: (r, by_stage[r.stage]) for r in cell.runs if r.stage in by_stage}
     found, seconds, revisions = {}, {}, set()
-    for name, run in sorted(used.items()):
-        about = run.provenance()
+    for name, (run, about) in sorted(used.items()):
         revisions.add((about["git"]["revision"], about["git"]["clean"]))
-        took = run.finished()["seconds"]
-        found[name] = {"title": run.title, "seconds": round(took, 1)}
-        seconds[run.stage] = round(seconds.get(run.stage, 0) + took, 1)
+        found[name] = {"title": run.title, "seconds": round(about["seconds"], 1)}
+        seconds[run.stage] = round(seconds.get(run.stage, 0) + about["seconds"], 1)
         packages = about["packages"]
     command = ["dreamtext", "study", "run", study.name, "--preset", study.preset]
     command += ["--seeds", str(len(study.seeds)), "--n", str(study.benchmarks[0].n)]

@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchmarks.launch.stages import config_of
 from benchmarks.study import Cell, Study
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+
+    from benchmarks.cells.gallery import Gallery
 
 # Okabe and Ito's palette: told apart by colour-blind readers and in grey.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
@@ -78,8 +81,8 @@ def training(study: Study, cells: Sequence[Cell], path: Path) -> bool:
     """Validation mIoU against the step, a thin line a seed, a thick one their mean; False if no
     cell was trained."""
     curves: dict[str, list[dict[int, float]]] = {}
-    for cell in {c.train.name: c for c in cells if c.train}.values():
-        log = cell.train.log() if cell.train else []
+    for cell in {c.train.name: c for c in cells if c.train and c.done}.values():
+        log = cell.scored.log()
         points = {
             line["step"]: line["validation_miou"]
             for line in log
@@ -117,20 +120,20 @@ def sheet(
 
     chosen = {}
     for cell in cells:
-        if cell.benchmark.task == task and cell.sample.state == "done":
+        if cell.benchmark.task == task and cell.done:
             chosen.setdefault(cell.variant.name, cell)
     if not chosen:
         return False
-    first = next(iter(chosen.values()))
-    rows = [("photograph", _pictures(first.sample.folder, "truth", n))]
+    galleries = {name: cell.scored.gallery() for name, cell in chosen.items()}
+    rows = [("photograph", next(iter(galleries.values())).pictures["truth"][:n])]
     for variant in study.variants:
         if variant.name not in chosen:
             continue
-        folder = chosen[variant.name].sample.folder
-        rows.append((variant.name, _pictures(folder, "composited", n)))
-        masks = mask_pictures(chosen[variant.name], n)
-        if masks is not None:
-            rows.append(("its masks", masks))
+        shown = galleries[variant.name]
+        rows.append((variant.name, shown.pictures["composited"][:n]))
+        if shown.maps:
+            deviations = config_of(chosen[variant.name].sample).masks.threshold_std
+            rows.append(("its masks", mask_pictures(shown, n, deviations)))
     height, width = rows[0][1].shape[1:3]
     scale = max(1, 128 // height)
     margin, gap = 90, 4
@@ -148,41 +151,17 @@ def sheet(
     return True
 
 
-def _pictures(folder: Path, kind: str, n: int) -> np.ndarray:
-    from PIL import Image
-
-    from benchmarks.samples.folder import SampleFolder
-
-    records = SampleFolder(folder).records[:n]
-    return np.stack([np.asarray(Image.open(folder / kind / f"{r.id}.png")) for r in records])
-
-
-def mask_pictures(cell: Cell, n: int, level: float | None = None) -> np.ndarray | None:
-    """(n, H, W, 3) photographs with the latent character masks of a cell's run over them, one
-    hue a character; None where no attention was saved."""
-    import torch
-
-    from benchmarks.launch.stages import config_of
-    from benchmarks.samples.folder import ATTENTION, SampleFolder
-    from dreamtext.objective.masks import average_attention, latent_character_masks
-
-    folder = cell.sample.folder
-    if not (folder / ATTENTION).exists():
-        return None
-    config = config_of(cell.sample)
-    levels = config.sampling.attention_timesteps
-    level = level or levels[len(levels) // 2]
-    with np.load(folder / ATTENTION) as saved:
-        maps = {
-            key: torch.from_numpy(saved[key][:n].astype(np.float32))
-            for key in saved.files
-            if key.startswith(f"{level:g}/")
-        }
-    words = [r.source_word for r in SampleFolder(folder).records[:n]]
-    length = config.data.max_length
-    tokens = torch.tensor([[1] * len(w) + [0] * (length - len(w)) for w in words])
-    masks = latent_character_masks(average_attention(maps, config.masks), tokens, config.masks)
-    return overlay(_pictures(folder, "truth", n), masks.numpy())
+def mask_pictures(gallery: "Gallery", n: int, deviations: float) -> np.ndarray:
+    """(n, H, W, 3) true pictures with latent character masks over them, one hue a character: where
+    the average attention at the middle noise level is above its mean + `deviations` x std."""
+    levels = [name for name in gallery.maps if "/" not in name]
+    average = gallery.maps[levels[len(levels) // 2]][:n]
+    over = {"axis": (2, 3), "keepdims": True}
+    masks = average > average.mean(**over) + deviations * average.std(ddof=1, **over)
+    for own, word in zip(masks, gallery.words[:n], strict=True):
+        own[len(word) :] = False
+    pictures = gallery.pictures.get("target", gallery.pictures["truth"])
+    return overlay(pictures[:n], masks)
 
 
 def overlay(pictures: np.ndarray, masks: np.ndarray) -> np.ndarray:

@@ -33,10 +33,10 @@ def collect(cells: Iterable[Cell]) -> "pd.DataFrame":
     for cell in cells:
         key = (cell.variant.name, cell.benchmark.task)
         planned[key] = planned.get(key, 0) + 1
-        if cell.score.state != "done":
+        if not cell.done:
             continue
         scored.setdefault(key, set()).add(cell.score.name)
-        for score in cell.score.scores():
+        for score in cell.scored.scores():
             rows.append(
                 {
                     "variant": cell.variant.name,
@@ -128,9 +128,9 @@ def _per_image(cells: Sequence[Cell]) -> "pd.DataFrame | None":
     is missing."""
     import pandas as pd
 
-    if not cells or any(c.score.state != "done" for c in cells):
+    if not cells or any(not c.done for c in cells):
         return None
-    parts = {c.seed: c.score.per_image() for c in cells}
+    parts = {c.seed: c.scored.per_image() for c in cells}
     return pd.concat(parts)
 
 

@@ -3,9 +3,11 @@
 import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from benchmarks.cells import reader
 from benchmarks.places import project
 from benchmarks.runs.folder import Run
 from benchmarks.runs.manifest import Benchmark
@@ -14,7 +16,7 @@ from benchmarks.study.identities import sample_run, score_run, system_run, train
 from dreamtext.configs.presets import preset
 from dreamtext.configs.schema import override
 from dreamtext.configs.sections import Config
-from dreamtext.errors import UserError
+from dreamtext.errors import RunError, UserError
 
 RECONSTRUCTION = Benchmark(task="reconstruction")
 EDITING = Benchmark(task="editing")
@@ -33,7 +35,11 @@ class Variant:
 @dataclass(frozen=True, kw_only=True)
 class Cell:
     """One variant with one seed on one benchmark: its three runs (a system that is not ours has
-    no training)."""
+    no training).
+
+    Attributes:
+        store: folder of kept cells; one that is there is done, whatever the runs folder holds.
+    """
 
     variant: Variant
     seed: int
@@ -41,10 +47,33 @@ class Cell:
     train: Run | None
     sample: Run
     score: Run
+    store: Path | None = None
 
     @property
     def runs(self) -> list[Run]:
         return [run for run in (self.train, self.sample, self.score) if run]
+
+    @property
+    def kept(self) -> bool:
+        """Whether its compact form is in the store."""
+        return reader.is_kept(self.score, self.store)
+
+    @property
+    def done(self) -> bool:
+        return self.kept or self.score.state == "done"
+
+    @cached_property
+    def scored(self) -> "reader.Scored":
+        """Its scores, values per image, log and gallery: of the kept cell, if there is one.
+
+        Raises:
+            RunError: it is not scored yet; on reading: its kept form was edited.
+        """
+        if self.kept and self.store:
+            return reader.KeptCell(self.store / self.score.name)
+        if self.score.state != "done":
+            raise RunError(f"{self.score.title} ({self.score.name}) is not scored yet")
+        return reader.RunCell({run.stage: run for run in self.runs})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,8 +185,12 @@ class Study:
             secondary=tuple(c for c in self.secondary if c in kept),
         )
 
-    def cells(self, root: Path) -> list[Cell]:
-        """Every cell, row by row. Reads no data and imports no torch."""
+    def cells(self, root: Path, store: Path | None = None) -> list[Cell]:
+        """Every cell, row by row. Reads no data and imports no torch.
+
+        Args:
+            root: folder of runs.   store: folder of kept cells, none by default.
+        """
         cells = []
         base = self._base()
         for variant in self.variants:
@@ -165,7 +198,7 @@ class Study:
             config = override(base, variant.overrides) if ours else base
             for seed in self.seeds:
                 cells += self._row(variant, replace(config, seed=seed), root)
-        return cells
+        return [replace(cell, store=store) for cell in cells]
 
     def cell(self, variant: Variant, seed: int, benchmark: Benchmark, root: Path) -> Cell:
         """The three runs of a cell, each with the identity that decides its result."""

@@ -123,7 +123,7 @@ def test_submitted_again_nothing_runs(finished):
     root, runs = finished
     before = {run.name: (run.folder / "DONE.json").stat().st_mtime_ns for run in runs}
     jobs = set(queue.mine())
-    assert send(root) == "nothing to submit: 18 done\n"
+    assert send(root) == "nothing to submit: all 6 cells are kept\n"
     assert set(queue.mine()) == jobs
     for run in runs:
         assert (run.folder / "DONE.json").stat().st_mtime_ns == before[run.name]

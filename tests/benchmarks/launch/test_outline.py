@@ -27,9 +27,10 @@ def selection(tmp_path: Path) -> Selection:
     return Selection(name=str(tmp_path / "own.py"), seeds=1, n=4, runs=tmp_path / "runs")
 
 
-def again(selection: Selection) -> Selection:
+def again(selection: Selection, **other: object) -> Selection:
     """The same options in another call."""
-    return Selection(**{name: getattr(selection, name) for name in Selection.__annotations__})
+    own = {name: getattr(selection, name) for name in Selection.__annotations__}
+    return Selection(**{**own, **other})
 
 
 def forbid(monkeypatch) -> None:
@@ -113,8 +114,32 @@ def test_selection_is_asked_for_the_same_way_by_every_command():
 
 
 def test_selection_hands_on_its_own_options(tmp_path):
-    selection = Selection("masks", "smoke", 2, 8, ["seed=0"], ["training.steps=3"], tmp_path)
+    selection = Selection(
+        "masks", "smoke", 2, 8, ["seed=0"], ["training.steps=3"], tmp_path, tmp_path / "cells"
+    )
     assert selection.options() == [
-        *("--runs", str(tmp_path), "--preset", "smoke", "--seeds", "2", "--n", "8"),
+        *(
+            "--runs",
+            str(tmp_path),
+            "--cells",
+            str(tmp_path / "cells"),
+            "--preset",
+            "smoke",
+            "--seeds",
+            "2",
+            "--n",
+            "8",
+        ),
         *("--where", "seed=0", "--set", "training.steps=3"),
     ]
+
+
+def test_outline_leaves_out_what_kept_cells_need(selection, tmp_path):
+    own = again(selection, kept=tmp_path / "cells")
+    before = {task.name for task in own.outline.tasks}
+    first = own.cells[0]
+    kept = tmp_path / "cells" / first.score.name
+    kept.mkdir(parents=True)
+    (kept / "cell.json").write_text("{}")
+    after = {task.name for task in again(own).outline.tasks}
+    assert before - after == {first.sample.name, first.score.name}  # its training serves another

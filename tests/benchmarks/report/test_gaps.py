@@ -60,6 +60,8 @@ def test_gaps_name_their_cause(tmp_path):
     folder(truth.sample.folder, ["unsupported"] * 3)
     truth.score.folder.mkdir(parents=True)
     (truth.score.folder / "DONE.json").write_text("{}")
+    (truth.score.folder / "scores.json").write_text("[]")
+    (truth.score.folder / "per_image.csv").write_text("id,NED/raw\n0,0\n1,0\n2,0\n")
     plain = next(c for c in cells if c.variant.name == "plain")
     plain.train.folder.mkdir(parents=True)
     failed = {"error": "RunError", "message": "the loss is not finite"}
