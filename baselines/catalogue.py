@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
+from baselines.brought import Brought, BroughtSettings
 from baselines.external import declarations
 from baselines.imported import Imported, ImportedSettings
 from baselines.process import External, ProcessSettings
@@ -73,6 +74,13 @@ def entries() -> dict[str, Entry]:
             summary="the region filled and the word set in a fitting font and colour",
             settings=TypesetSettings,
             make=Typeset,
+        ),
+        Entry(
+            name="folder",
+            kind="brought",
+            summary="pictures somebody painted on an exported benchmark; export=, results=",
+            settings=BroughtSettings,
+            make=Brought,
         ),
         Entry(
             name="sd2-inpainting",

@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from baselines.brought import Brought
 from baselines.environment import versions
 from baselines.process import External
 from baselines.system import System
@@ -20,7 +21,7 @@ _WEIGHTS = (".safetensors", ".ckpt", ".pt", ".pth", ".bin")
 
 def on_disk(system: System) -> dict[str, Any]:
     """What a run's provenance keeps of a system; {} for one without weights or code of its own."""
-    evidence: dict[str, Any] = {}
+    evidence: dict[str, Any] = system.about() if isinstance(system, Brought) else {}
     if system.capabilities.weights:
         evidence["weights"] = weight_hashes(system)
     if isinstance(system, External):

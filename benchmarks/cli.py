@@ -9,6 +9,7 @@ import typer
 
 from benchmarks.commands import (  # noqa: F401 - two add to study's
     baselines,
+    benchmark,
     data,
     grid,
     masks,
@@ -36,6 +37,7 @@ app.add_typer(study.app, name="study")
 app.add_typer(data.app, name="data")
 app.add_typer(masks.app, name="masks")
 app.add_typer(baselines.app, name="baselines")
+app.add_typer(benchmark.app, name="benchmark")
 scale.register(app)
 
 Overrides = Annotated[

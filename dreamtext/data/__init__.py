@@ -1,5 +1,6 @@
 """One module per data set, one shared sample type, one shared crop."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,6 +18,10 @@ def open_dataset(config: "DataConfig", split: str) -> "Dataset":
         from dreamtext.data.embedded.world import EmbeddedWorld
 
         dataset = EmbeddedWorld(config, split)
+    elif is_export(config.root):
+        from dreamtext.data.exported import Exported
+
+        dataset = Exported(config, split)
     else:
         from dreamtext.data.prepared import PreparedDataset
 
@@ -34,6 +39,15 @@ def revision(config: "DataConfig", split: str) -> str:
         from dreamtext.data.embedded import world as embedded
 
         return embedded.revision(config, split)
+    if is_export(config.root):
+        from dreamtext.data.exported import Exported
+
+        return Exported(config, split).revision
     from dreamtext.data.index import open_index
 
     return open_index(config.root, config.name).revision
+
+
+def is_export(root: str) -> bool:
+    """Whether a data set's root is an export of it (`dreamtext.data.exported`)."""
+    return bool(root) and (Path(root) / "benchmark.json").is_file()

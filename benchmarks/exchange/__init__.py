@@ -1,0 +1,1 @@
+"""Exchange with others: exported benchmarks, brought results, the shapes they read."""
