@@ -104,8 +104,8 @@ def cells_of(row: Standing) -> list[str]:
 def text(rows: Sequence[Standing]) -> str:
     """The same as plain text for a terminal."""
     parts = []
-    for _, board in groupby(rows, key=lambda row: row.board):
-        board = list(board)
+    for _, group in groupby(rows, key=lambda row: row.board):
+        board = list(group)
         first = board[0]
         parts.append(f"{first.metric}, {first.task}, {first.data} (manifest {first.manifest})")
         for row in board:

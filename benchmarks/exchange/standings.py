@@ -218,5 +218,5 @@ def directions() -> dict[str, str]:
     """higher or lower, by metric; with those over supported samples alone."""
     from benchmarks.metrics.registry import registered
 
-    known = {name: metric.direction for name, metric in registered().items()}
+    known: dict[str, str] = {name: metric.direction for name, metric in registered().items()}
     return known | {f"{name} (supported)": way for name, way in known.items()}
