@@ -13,10 +13,10 @@ from PIL import Image, ImageDraw, ImageFont
 def paint(image: Image.Image, mask: Image.Image, line: dict) -> Image.Image:
     """Your system goes here: paint line["word"] where the mask is white."""
     x0, y0, x1, y1 = line["box"]
-    ground = image.resize((1, 1)).getpixel((0, 0))
+    ground = image.resize((1, 1)).tobytes()
     ink = (0, 0, 0) if sum(ground) > 380 else (255, 255, 255)
     font = ImageFont.load_default(200)
-    word = Image.new("RGB", (int(font.getlength(line["word"])) + 20, 260), ground)
+    word = Image.new("RGB", (int(font.getlength(line["word"])) + 20, 260), tuple(ground))
     ImageDraw.Draw(word).text((10, 10), line["word"], ink, font)
     image.paste(word.resize((x1 - x0, y1 - y0)), (x0, y0))
     return image

@@ -56,7 +56,7 @@ def export(
         raise UserError(f"'{data.root}' is an export itself: copy that folder, or use the data set")
     data = replace(data, labels=LabelConfig())  # errors of labels are for training alone
     manifests = {task: draw(data, Benchmark(task=task, split=split, n=n)) for task in tasks}
-    hashes = {task: manifest.hash for task, manifest in manifests.items()}
+    hashes: dict[str, str] = {task: manifest.hash for task, manifest in manifests.items()}
     key = key_of(data, hashes, seeds)
     dataset = open_samples(data, manifests[tasks[0]])
     lines = list(_lines(out, dataset, manifests, key, seeds))

@@ -12,6 +12,7 @@ those who do not have that.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -58,7 +59,7 @@ _TYPES: dict[str, type] = {"string": str, "integer": int, "array": list}
 def line_schema() -> dict[str, Any]:
     """The JSON schema (draft 2020-12) of one line of the manifest."""
     pair = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
-    exact = {
+    exact: dict[str, dict[str, Any]] = {
         "task": {"enum": ["reconstruction", "editing"]},
         "box": {"items": {"type": "integer"}, "minItems": 4, "maxItems": 4},
         "quad": {"items": pair, "minItems": 4, "maxItems": 4},
@@ -76,9 +77,14 @@ def line_schema() -> dict[str, Any]:
     }
 
 
-def key_of(data: DataConfig, manifests: dict[str, str], seeds: int) -> str:
+def key_of(data: DataConfig, manifests: Mapping[str, str], seeds: int) -> str:
     """Eight hexadecimal digits that name an export: every id in it begins with them."""
-    decided = {"protocol": PROTOCOL, "data": identity(data), "manifests": manifests, "seeds": seeds}
+    decided = {
+        "protocol": PROTOCOL,
+        "data": identity(data),
+        "manifests": dict(manifests),
+        "seeds": seeds,
+    }
     return signature(decided)[:8]
 
 
