@@ -24,7 +24,7 @@ from baselines.udifftext import UDiffText, UDiffTextSettings
 from dreamtext.configs.schema import override
 from dreamtext.errors import UserError
 
-Kind = Literal["reference", "in process", "own process"]
+Kind = Literal["reference", "brought", "in process", "own process"]
 
 
 @dataclass(frozen=True, kw_only=True)

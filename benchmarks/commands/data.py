@@ -8,10 +8,13 @@ import typer
 app = typer.Typer(no_args_is_help=True, help="Prepare, check, look at, freeze and pack data sets.")
 
 Name = Annotated[
-    str, typer.Argument(help="embedded, synthtext, laion_ocr, icdar13 or textseg", metavar="NAME")
+    str,
+    typer.Argument(
+        help="embedded, synthtext, laion_ocr, icdar13, textseg or folder", metavar="NAME"
+    ),
 ]
 FilesName = Annotated[
-    str, typer.Argument(help="synthtext, laion_ocr, icdar13 or textseg", metavar="NAME")
+    str, typer.Argument(help="synthtext, laion_ocr, icdar13, textseg or folder", metavar="NAME")
 ]
 Root = Annotated[Path, typer.Argument(help="the data set's folder", metavar="ROOT")]
 Overrides = Annotated[

@@ -5,7 +5,7 @@ from typing import Literal
 
 from dreamtext.configs.schema import Checked, option
 
-DatasetName = Literal["embedded", "synthtext", "laion_ocr", "icdar13", "textseg"]
+DatasetName = Literal["embedded", "synthtext", "laion_ocr", "icdar13", "textseg", "folder"]
 
 
 @dataclass(frozen=True, kw_only=True)

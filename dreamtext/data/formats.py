@@ -2,12 +2,13 @@
 
 from dreamtext.data.annotation import Format
 from dreamtext.data.icdar13 import Icdar13
+from dreamtext.data.image_folder import ImageFolder
 from dreamtext.data.laion_ocr import LaionOcr
 from dreamtext.data.synthtext import SynthText
 from dreamtext.data.textseg import TextSeg
 from dreamtext.errors import UserError
 
-NAMES = ("synthtext", "laion_ocr", "icdar13", "textseg")
+NAMES = ("synthtext", "laion_ocr", "icdar13", "textseg", "folder")
 
 
 def format_named(name: str) -> Format:
@@ -17,7 +18,7 @@ def format_named(name: str) -> Format:
         UserError: no such data set.
     """
     formats: dict[str, type[Format]] = {"synthtext": SynthText, "laion_ocr": LaionOcr}
-    formats |= {"icdar13": Icdar13, "textseg": TextSeg}
+    formats |= {"icdar13": Icdar13, "textseg": TextSeg, "folder": ImageFolder}
     if name not in formats:
         raise UserError(f"'{name}' is not a data set with files; one of {', '.join(NAMES)}")
     return formats[name]()

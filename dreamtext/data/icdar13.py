@@ -20,9 +20,9 @@ from dreamtext.data.crop import Window
 from dreamtext.data.splits import by_hash
 from dreamtext.errors import UserError
 
-_NUMBER = r"([-+]?(?:\d+\.?\d*|\.\d+|nan|inf)(?:e[-+]?\d+)?)"
-_LINE = re.compile(r"\s*" + r"(?:\s*,\s*|\s+)".join([_NUMBER] * 4) + r"(?:\s*,\s*|\s+)(.*)", re.I)
-_IMAGES = (".jpg", ".jpeg", ".png", ".gif", ".bmp")
+NUMBER = r"([-+]?(?:\d+\.?\d*|\.\d+|nan|inf)(?:e[-+]?\d+)?)"
+_LINE = re.compile(r"\s*" + r"(?:\s*,\s*|\s+)".join([NUMBER] * 4) + r"(?:\s*,\s*|\s+)(.*)", re.I)
+IMAGES = (".jpg", ".jpeg", ".png", ".gif", ".bmp")
 _DEPTH = 4
 
 
@@ -46,15 +46,15 @@ class Icdar13:
         """(annotation's path, image's path or None, split), by annotation."""
         texts: list[tuple[str, str, str]] = []
         images: dict[tuple[str, str], str] = {}
-        for path in _files(root, "", _DEPTH):
+        for path in files_below(root, "", _DEPTH):
             split = _split(path)
             stem, suffix = os.path.splitext(path.rsplit("/", 1)[-1])
             if split is None:
                 continue
             if suffix.lower() == ".txt" and stem.lower().startswith("gt_"):
-                texts.append((path, split, _id(stem[3:])))
-            elif suffix.lower() in _IMAGES:
-                images.setdefault((split, _id(stem)), path)
+                texts.append((path, split, picture_id(stem[3:])))
+            elif suffix.lower() in IMAGES:
+                images.setdefault((split, picture_id(stem)), path)
         for path, split, key in sorted(texts):
             yield path, images.get((split, key)), split
 
@@ -68,12 +68,12 @@ class Icdar13:
         if not full.resolve().is_relative_to(root.resolve()):
             return Annotation(image, split, fault=Reason.OUTSIDE_ROOT)
         try:
-            text = _decode(full.read_bytes())
+            text = decode_text(full.read_bytes())
         except OSError:
             return Annotation(image, split, fault=Reason.DAMAGED)
         marks, dropped = [], Counter[Reason]()
         for line in filter(str.strip, re.split(r"\r\n|\r|\n", text)):
-            mark = _parse(line)
+            mark = parse_line(line)
             if mark is None:
                 dropped[Reason.DAMAGED] += 1
             else:
@@ -95,7 +95,8 @@ class Icdar13:
         return path.rsplit(".", 1)[-1], data
 
 
-def _files(root: Path, below: str, depth: int) -> Iterator[str]:
+def files_below(root: Path, below: str, depth: int) -> Iterator[str]:
+    """Paths of the files in a folder of `root` and `depth` - 1 levels below it, sorted."""
     try:
         with os.scandir(root / below) as entries:
             found = sorted((e.name, e.is_dir()) for e in entries)
@@ -106,7 +107,7 @@ def _files(root: Path, below: str, depth: int) -> Iterator[str]:
         if not is_dir:
             yield path
         elif depth > 1:
-            yield from _files(root, path, depth - 1)
+            yield from files_below(root, path, depth - 1)
 
 
 def _split(path: str) -> str | None:
@@ -119,12 +120,13 @@ def _split(path: str) -> str | None:
     return None
 
 
-def _id(stem: str) -> str:
+def picture_id(stem: str) -> str:
     """`img_12`, `12` -> `12`: annotations are named `gt_img_12` or `gt_12`."""
     return stem.lower().removeprefix("img_")
 
 
-def _decode(data: bytes) -> str:
+def decode_text(data: bytes) -> str:
+    """The text of an annotation's file, in whichever encoding it was written."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return data.decode("utf-16", "replace")
     try:
@@ -134,7 +136,7 @@ def _decode(data: bytes) -> str:
         return data.decode("latin-1")
 
 
-def _parse(line: str) -> Mark | None:
+def parse_line(line: str) -> Mark | None:
     """A line of either kind; the text may hold commas and quotes."""
     match = _LINE.fullmatch(line)
     if match is None:

@@ -13,7 +13,7 @@ from dreamtext.errors import RunError, UserError
 
 
 class PreparedDataset(Dataset):
-    """Samples of SynthText, LAION-OCR, ICDAR13 or TextSeg, read from their own files.
+    """Samples of SynthText, LAION-OCR, ICDAR13, TextSeg or a folder of images, read from their own files.
 
     Raises:
         UserError: not prepared, an unknown split, or a split without words.
@@ -47,8 +47,10 @@ class PreparedDataset(Dataset):
 
     @property
     def has_characters(self) -> bool:
-        """Whether the format carries character masks at all."""
-        return self.format.carries_characters
+        """Whether any word has a character mask."""
+        meta = self.index.meta
+        without = meta["seen"].get("without characters", 0)
+        return self.format.carries_characters and without < meta["words"]
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -14,20 +14,18 @@ from typing import Any
 
 import numpy as np
 
-from dreamtext.data import crop, images
-from dreamtext.data.annotation import Annotation, Files, Mark, Reason
-from dreamtext.data.crop import Window
+from dreamtext.data import crop
+from dreamtext.data.annotation import Annotation, Mark, Reason
+from dreamtext.data.instances import IGNORE, InstanceMasks
 from dreamtext.errors import UserError
 
 _SUFFIX = "_anno.json"
-_IGNORE = 255
 
 
-class TextSeg:
+class TextSeg(InstanceMasks):
     """The format of TextSeg."""
 
     name = "textseg"
-    carries_characters = True
 
     def look(self, root: Path) -> None:
         wanted = "'split.json', 'image/' and 'annotation/*_anno.json'"
@@ -76,48 +74,9 @@ class TextSeg:
                 marks.append(mark)
         return Annotation(image, split, tuple(marks), dropped)
 
-    def check(self, files: Files, image: str, mark: Mark, size: tuple[int, int]) -> Reason | None:
-        if mark.parts is None:
-            return None
-        found = self._instances(files, image, size)
-        if isinstance(found, Reason):
-            return found
-        if set(np.unique(mark.parts)) - set(np.unique(found)):
-            return Reason.LETTER_MISSING
-        return None
-
-    def characters(
-        self, files: Files, image: str, mark: Mark, size: tuple[int, int], window: Window
-    ) -> np.ndarray | None:
-        if mark.parts is None:
-            return None
-        found = self._instances(files, image, size)
-        if isinstance(found, Reason):
-            return None
-        table = np.zeros(256, np.uint8)
-        for k, value in enumerate(mark.parts.astype(int)):
-            table[value] = k + 1
-        return np.take(table, window.labels(found, size))
-
-    def _instances(self, files: Files, image: str, size: tuple[int, int]) -> np.ndarray | Reason:
-        try:
-            data = files.read(self.companions(image)[0])
-        except PermissionError:
-            return Reason.OUTSIDE_ROOT
-        except OSError:
-            return Reason.MASK_MISSING
-        try:
-            values = images.decode_labels(data)
-        except images.ImageError:
-            return Reason.MASK_DAMAGED
-        return values if values.shape == size[::-1] else Reason.MASK_DAMAGED
-
     def companions(self, image: str) -> tuple[str, ...]:
         key = image.removeprefix("image/").rsplit(".", 1)[0]
         return (f"annotation/{key}_mask.png",)
-
-    def pack(self, path: str, data: bytes) -> tuple[str, bytes]:
-        return "mask.png", data
 
 
 @lru_cache(maxsize=8)
@@ -152,7 +111,7 @@ def _parse(entry: Any) -> Mark | Reason:
             centres = [_quad(c["bbox"]).mean(axis=0) for c in characters if "bbox" in c]
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return Reason.DAMAGED
-    if not all(isinstance(v, int) and 0 < v < _IGNORE for v in values):
+    if not all(isinstance(v, int) and 0 < v < IGNORE for v in values):
         return Reason.DAMAGED
     if len(set(values)) != len(values):
         return Reason.MISCOUNTED

@@ -206,11 +206,32 @@ def write_textseg(root: Path, pictures: Sequence[Scene]) -> None:
     (root / "split.json").write_text(json.dumps(lists), "utf-8")
 
 
+def write_folder(root: Path, pictures: Sequence[Scene]) -> None:
+    """`words.jsonl`, images, and beside each a mask of its characters by instance."""
+    lines = []
+    for number, scene in enumerate(pictures):
+        image = f"{scene.split}/{number:05d}.jpg"
+        _image(root / image, scene.image)
+        instances, words = np.zeros(scene.image.shape[:2], np.uint8), []
+        for mark, known in zip(scene.marks, scene.characters, strict=True):
+            word: dict[str, Any] = {"text": mark.word, "quad": mark.quad.tolist()}
+            if known is not None:
+                first = int(instances.max()) + 1
+                instances[known > 0] = known[known > 0] + first - 1
+                word["characters"] = list(range(first, first + len(mark.word)))
+            words.append(word)
+        if instances.any():
+            cv2.imwrite(str(root / image.replace(".jpg", ".characters.png")), instances)
+        lines.append(json.dumps({"image": image, "split": scene.split, "words": words}) + "\n")
+    (root / "words.jsonl").write_text("".join(lines), "utf-8")
+
+
 WRITERS: dict[str, Callable[[Path, Sequence[Scene]], None]] = {
     "synthtext": write_synthtext,
     "laion_ocr": write_laion_ocr,
     "icdar13": write_icdar13,
     "textseg": write_textseg,
+    "folder": write_folder,
 }
 
 

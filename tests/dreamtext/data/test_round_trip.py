@@ -51,7 +51,7 @@ def test_words_and_quads_come_back(name, tmp_path, pictures):
             assert np.abs(sample.quad - mark.quad).max() <= 0.51
 
 
-@pytest.mark.parametrize("name", ["laion_ocr", "textseg"])
+@pytest.mark.parametrize("name", ["laion_ocr", "textseg", "folder"])
 def test_masks_by_pixel_come_back(name, tmp_path, pictures):
     pairs, _ = _pairs(name, tmp_path / name, pictures)
     overlaps = [
@@ -80,9 +80,10 @@ def test_masks_by_corners_come_back_as_the_boxes_of_the_characters(tmp_path, pic
 
 def test_the_picture_of_a_word_is_the_same_in_every_layout(tmp_path, pictures):
     shown = {}
-    for name in ("laion_ocr", "textseg", "synthtext"):
+    for name in ("laion_ocr", "textseg", "synthtext", "folder"):
         pairs, _ = _pairs(name, tmp_path / name, pictures)
         shown[name] = {s.word: s.image for s, _, _ in pairs}
     for word, image in shown["laion_ocr"].items():
         assert np.array_equal(image, shown["textseg"][word])
+        assert np.array_equal(image, shown["folder"][word])
         assert np.array_equal(image, shown["synthtext"][word])
