@@ -5,10 +5,10 @@ Either one file `words.jsonl`, a line an image:
     {"image": "shop/a.jpg", "split": "test", "words": [
         {"text": "CAFE", "quad": [[x, y], [x, y], [x, y], [x, y]], "characters": [1, 2, 3, 4]}]}
 
-`quad`: pixels, clockwise from the top left corner as one reads. `characters`, where known: the value
-that each character has (1 to 254, no two alike) in the 8-bit image `shop/a.characters.png` beside
-the image, 0 being none. `split`: train, validation or test; without one it is test. A word that
-cannot be read is "###".
+`quad`: pixels, clockwise from the top left corner as one reads. `characters`, where known: each
+character's value (1 to 254, no two alike) in the 8-bit image `shop/a.characters.png` beside the
+image, 0 being none. `split`: train, validation or test; without one it is test. A word that cannot
+be read is "###".
 
 Or ICDAR's text format: beside or apart from `NAME.jpg` a file `gt_NAME.txt` or `NAME.txt`, a line a
 word, `x1,y1,x2,y2,x3,y3,x4,y4,TEXT` (2015) or `left,top,right,bottom,"TEXT"` (2013). The split is

@@ -13,7 +13,7 @@ from dreamtext.errors import RunError, UserError
 
 
 class PreparedDataset(Dataset):
-    """Samples of SynthText, LAION-OCR, ICDAR13, TextSeg or a folder of images, read from their own files.
+    """Samples of a data set with files (`dreamtext.data.formats.NAMES`), read from its own files.
 
     Raises:
         UserError: not prepared, an unknown split, or a split without words.
