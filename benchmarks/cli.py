@@ -134,12 +134,25 @@ def score(
     alexnet: Annotated[
         Path | None, typer.Option(help="Your alexnet-owt-7be5be79.pth: adds LPIPS")
     ] = None,
+    second_judge: Annotated[
+        str | None, typer.Option(help="Who else reads, as --judge [default: PP-OCRv4]")
+    ] = None,
+    inception_pytorch: Annotated[
+        Path | None,
+        typer.Option(help="Your pt_inception-2015-12-05-6726825d.pth: adds FID-pytorch"),
+    ] = None,
+    dinov2: Annotated[
+        Path | None,
+        typer.Option(help="Your folder of DINOv2: adds FD-DINOv2 and DINOv2-similarity"),
+    ] = None,
+    clip: Annotated[
+        Path | None, typer.Option(help="Your folder of CLIP: adds CLIP-similarity")
+    ] = None,
     force: Force = False,
 ) -> None:
     """Score a folder of samples and print the scores.
 
-    A study takes the same as --set scoring.judge=..., --set scoring.inception=FILE and
-    --set scoring.alexnet=FILE.
+    A study takes the same as --set scoring.judge=..., --set scoring.inception=FILE and so on.
     """
     from dataclasses import replace
 
@@ -153,7 +166,15 @@ def score(
     sampled = load(run)
     if sampled.stage != "sample":
         raise UserError(f"{run} is a {sampled.stage} run; scoring needs a sampling run")
-    given = {"judge": judge, "inception": inception, "alexnet": alexnet}
+    given = {
+        "judge": judge,
+        "second_judge": second_judge,
+        "inception": inception,
+        "inception_pytorch": inception_pytorch,
+        "alexnet": alexnet,
+        "dinov2": dinov2,
+        "clip": clip,
+    }
     scoring = {k: str(v) for k, v in given.items() if v is not None}
     config = config_of(sampled)
     config = replace(config, scoring=replace(config.scoring, **scoring))

@@ -100,21 +100,18 @@ def _painter(run: Run, config: Config) -> "Painter":
 def score_stage(run: Run, should_stop: ShouldStop) -> None:
     import pandas as pd
 
-    from benchmarks.metrics.options import Options
+    from benchmarks.metrics.options import GIVEN, Options
     from benchmarks.metrics.registry import score_samples
-    from benchmarks.metrics.supported import supported_only
 
     options = Options.of(config_of(run))
     given = options.given()
-    files = ("judge", "inception", "alexnet")
-    planned = {name: run.identity[name] for name in files if name in run.identity}
+    planned = {name: run.identity[name] for name in GIVEN if name in run.identity}
     _refuse_other_files(run, planned, given)
     provenance.record(run, scoring=run.settings["config"].get("scoring"), given=given)
     folder = run.parent_runs()["sample"].folder
     scores = score_samples(folder, options=options)
     columns = {s.metric: s.per_image for s in scores if s.per_image}
     write_text(run.folder / PER_IMAGE, pd.DataFrame(columns).rename_axis("id").to_csv())
-    scores += supported_only(folder, scores)
     rows = [{k: v for k, v in asdict(s).items() if k != "per_image"} for s in scores]
     write_json(run.folder / SCORES, rows)
 

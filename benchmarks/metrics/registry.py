@@ -15,8 +15,19 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.metrics import canonical, distances, overlap, text
-from benchmarks.metrics.judges.catalogue import DEFAULT_JUDGE
+from benchmarks.metrics import (
+    attention,
+    background,
+    neighbours,
+    overlap,
+    pairs,
+    rendering,
+    sets,
+    text,
+    two_judges,
+)
+from benchmarks.metrics.features import network
+from benchmarks.metrics.judges.catalogue import DEFAULT_JUDGE, SECOND_JUDGE
 from benchmarks.metrics.metric import Metric, Score, Session
 from benchmarks.metrics.options import Options
 from benchmarks.samples.folder import SampleFolder, Unavailable
@@ -25,28 +36,47 @@ from dreamtext.errors import UserError
 
 def registered() -> dict[str, Metric]:
     """Every metric by name, in the order of a table's columns."""
-    modules = (text, overlap, canonical, distances)
+    modules = (
+        *(text, two_judges, neighbours, overlap, attention),
+        *(sets, pairs, background, rendering),
+    )
     metrics = [metric for module in modules for metric in module.METRICS]
     return {metric.name: metric for metric in metrics}
 
 
+_PAINTED = ("raw", "composited")
+_ALL = (*_PAINTED, "truth")
+
+
+def _of(sources: Sequence[str], *names: str) -> tuple[str, ...]:
+    return tuple(f"{name}/{source}" for name in names for source in sources)
+
+
 DEFAULT_METRICS = (
-    *("SeqAcc/raw", "SeqAcc/composited", "SeqAcc/truth"),
-    *("SeqAcc-relative/raw", "SeqAcc-relative/composited"),
-    *("SeqAcc-ci/raw", "SeqAcc-ci/composited", "SeqAcc-ci/truth"),
-    *("NED/raw", "NED/composited", "NED/truth"),
+    *_of(_ALL, "SeqAcc"),
+    *_of(_PAINTED, "SeqAcc-relative"),
+    *_of(_ALL, "SeqAcc-ci", "NED", "CER", "SeqAcc-second", "SeqAcc-either", "judges-agree"),
+    *_of(_PAINTED, "text-survival"),
     *("mIoU", "mIoU-ceiling", "mIoU-relative"),
-    *("FD-EffNetLite0/raw", "FD-EffNetLite0/composited"),
-    *("effdist/raw", "effdist/composited"),
+    *("mask-precision", "mask-recall", "mask-boundary-F", "attention-AP", "attention-mass"),
+    *_of(_ALL, "KID-EffNetLite0", "FD-EffNetLite0"),
+    *_of(_PAINTED, "effdist"),
+    *(m.name for m in background.METRICS),
+    *(m.name for m in rendering.METRICS),
 )
+_WITH_WEIGHTS = {  # by the option that names them
+    "inception": _of(_ALL, "KID", "FID"),
+    "inception_pytorch": _of(_ALL, "KID-pytorch", "FID-pytorch"),
+    "alexnet": _of(_PAINTED, "LPIPS"),
+    "dinov2": (*_of(_ALL, "FD-DINOv2"), *_of(_PAINTED, "DINOv2-similarity")),
+    "clip": _of(_PAINTED, "CLIP-similarity"),
+}
 
 
 def default_metrics(options: Options | None = None) -> tuple[str, ...]:
-    """The default set, with FID, KID and LPIPS where their weight files were given."""
-    names = [*(("FID", "KID") if options and options.inception else ())]
-    names += ["LPIPS"] if options and options.alexnet else []
-    canonical = tuple(f"{name}/{source}" for name in names for source in ("raw", "composited"))
-    return DEFAULT_METRICS + canonical
+    """The default set, with those whose weight files were given."""
+    given = [names for option, names in _WITH_WEIGHTS.items() if getattr(options, option, None)]
+    return DEFAULT_METRICS + tuple(name for names in given for name in names)
 
 
 def chosen(names: Sequence[str] | None = None, options: Options | None = None) -> list[Metric]:
@@ -98,8 +128,7 @@ def score_samples(
     """
     session = Session(SampleFolder(Path(folder)), options or Options())
     wanted = chosen(metrics, session.options)
-    if not session.folder.records:  # reads and checks samples.jsonl before any work
-        raise UserError(f"'{folder}' holds no samples")
+    _ = session.folder.lines  # reads and checks samples.jsonl before any work
     _open_given(session)
     return [_score(metric, session) for metric in wanted]
 
@@ -108,12 +137,21 @@ def _open_given(session: Session) -> None:
     """Load the judge and the weight files that were given, so that a wrong one is refused before
     any work; without one its metrics say so."""
     session.options.given()
-    if session.options.judge != DEFAULT_JUDGE:
+    options = session.options
+    if options.judge != DEFAULT_JUDGE:
         _ = session.readings
-    if session.options.inception:
-        canonical.inception_network(session.options.inception)
-    if session.options.alexnet:
-        canonical.lpips_network(session.options.alexnet)
+    if options.second_judge not in (SECOND_JUDGE, options.judge):
+        _ = session.second_readings
+    if options.inception:
+        network(session, "Inception")
+    if options.inception_pytorch:
+        network(session, "Inception-pytorch")
+    if options.alexnet:
+        pairs.lpips_network(options.alexnet)
+    if options.dinov2:
+        network(session, "DINOv2")
+    if options.clip:
+        network(session, "CLIP")
 
 
 def _score(metric: Metric, session: Session) -> Score:
@@ -122,13 +160,21 @@ def _score(metric: Metric, session: Session) -> Score:
         "version": metric.version,
         "direction": metric.direction,
         "unit": metric.unit,
+        "interval": metric.interval,
     }
+    folder = session.folder
+    if not folder.records:
+        why = folder.lines[0].unsupported
+        return Score(**row, reason=f"none of the {len(folder.lines)} samples is supported: {why}")
     try:
         measured = metric.measure(session)
     except (Unavailable, UserError) as reason:
         return Score(**row, reason=str(reason))
     value, low, high, n = measured.estimate
-    values = measured.per_image
+    per_image = {}
+    if (values := measured.per_image) is not None:  # what a system does not support has none
+        known = dict(zip(folder.ids, map(_plain, values), strict=True))
+        per_image = {line.id: known.get(line.id) for line in folder.lines}
     return Score(
         **row,
         value=value,
@@ -136,7 +182,7 @@ def _score(metric: Metric, session: Session) -> Score:
         high=high,
         n=n,
         backbone=measured.backbone,
-        per_image=dict(zip(session.folder.ids, map(_plain, values), strict=True)) if values else {},
+        per_image=per_image,
         details=measured.details,
         warnings=measured.warnings,
     )

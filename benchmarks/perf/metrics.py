@@ -24,7 +24,7 @@ def main(n: int = 128, seed: int = 0) -> None:
     """Draw `n` samples, time every metric and its library's own call, print a table."""
     import torch
 
-    from benchmarks.metrics.features import efficientnet
+    from benchmarks.metrics.detectors.efficientnet import efficientnet
 
     torch.set_num_threads(1)
     efficientnet()  # loading is not what is timed
@@ -85,7 +85,7 @@ def pairs(folder: Path, cache: Path) -> list[tuple[str, Callable, Callable]]:
     from torchmetrics.segmentation import MeanIoU
 
     from benchmarks.metrics.crops import axis_aligned
-    from benchmarks.metrics.features import efficientnet
+    from benchmarks.metrics.detectors.efficientnet import efficientnet
     from benchmarks.metrics.frechet import frechet_distance
     from benchmarks.metrics.judges.catalogue import judge
     from benchmarks.metrics.overlap import truth_at

@@ -1,12 +1,17 @@
 """Reading a folder of samples: everything a metric may look at, and nothing of models or data.
 
 samples.jsonl     one line a sample: id, source_word, word (painted), box, quad, noise_seed, and
-                  the data set's attributes of it (`dreamtext.data.sample.Sample`)
+                  the data set's attributes of it (`dreamtext.data.sample.Sample`); of a system
+                  also status and reason; where known, neighbours: [{word, quad}], the other words
+                  of the picture
 truth/<id>.png    the real image     raw/<id>.png, composited/<id>.png    what was painted
 target/<id>.png   of editing: the true picture of the painted word, where the data set can draw it
-truth.npz         characters (N, H, W) uint8 index maps, has_characters (N,) bool; with
-                  target/ also target_characters (N, H, W) of the painted words
+truth.npz         characters (N, H, W) uint8 index maps, has_characters (N,) bool; with target/
+                  also target_characters, the painted words' maps
 attention.npz     "<t:g>/<layer>" -> (N, L, h, w) float16, described by attention.json
+
+Samples that a system does not support were never painted: they are no records, and no metric sees
+them.
 """
 
 import json
@@ -20,12 +25,13 @@ import numpy as np
 
 from dreamtext.errors import UserError
 
-Source = Literal["truth", "raw", "composited"]
+Source = Literal["truth", "target", "raw", "composited"]
 SAMPLES = "samples.jsonl"
 TRUTH = "truth.npz"
 TARGET = "target"
 ATTENTION = "attention.npz"
 ATTENTION_META = "attention.json"
+Quad = tuple[tuple[float, float], ...]
 
 
 class Unavailable(Exception):
@@ -33,14 +39,25 @@ class Unavailable(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Neighbour:
+    """Another word of the picture, which is to stay as it is; `quad` as a record's."""
+
+    word: str
+    quad: Quad
+
+
+@dataclass(frozen=True, kw_only=True)
 class Record:
-    """One line of samples.jsonl; `box` is x0, y0, x1, y1 in pixels, `quad` four x, y corners."""
+    """One line of samples.jsonl; `box` is x0, y0, x1, y1 in pixels, `quad` four x, y corners
+    clockwise from the top left one in text orientation."""
 
     id: str
     source_word: str
     word: str
     box: tuple[int, int, int, int]
-    quad: tuple[tuple[float, float], ...]
+    quad: Quad
+    neighbours: tuple[Neighbour, ...] = ()
+    unsupported: str = ""  # the system's reason for not painting it
 
 
 @dataclass(frozen=True)
@@ -55,7 +72,8 @@ class SampleFolder:
     path: Path
 
     @cached_property
-    def records(self) -> list[Record]:
+    def lines(self) -> list[Record]:
+        """Every line of samples.jsonl, also of samples that were not painted."""
         file = self.path / SAMPLES
         if not file.is_file():
             raise UserError(
@@ -68,18 +86,7 @@ class SampleFolder:
         records = []
         for number, line in enumerate(lines, 1):
             try:
-                values = json.loads(line)
-                x0, y0, x1, y1 = (int(v) for v in values["box"])
-                quad = values.get("quad") or [[x0, y0], [x1, y0], [x1, y1], [x0, y1]]
-                records.append(
-                    Record(
-                        id=str(values["id"]),
-                        source_word=values["source_word"],
-                        word=values["word"],
-                        box=(x0, y0, x1, y1),
-                        quad=tuple((float(x), float(y)) for x, y in quad),
-                    )
-                )
+                records.append(_record(json.loads(line)))
             except (ValueError, KeyError, TypeError) as error:
                 raise UserError(
                     f"line {number} of '{file}' is not a sample ({error!r}); expected JSON with "
@@ -88,6 +95,16 @@ class SampleFolder:
         if len({r.id for r in records}) < len(records):
             raise UserError(f"'{file}' lists {len(records)} samples but repeats an id")
         return records
+
+    @cached_property
+    def records(self) -> list[Record]:
+        """The N samples that were painted, or tried."""
+        return [r for r in self.lines if not r.unsupported]
+
+    @cached_property
+    def _kept(self) -> np.ndarray:
+        """(N,) places of the records among all lines: arrays on disk have a row a line."""
+        return np.flatnonzero([not r.unsupported for r in self.lines])
 
     def __len__(self) -> int:
         return len(self.records)
@@ -101,6 +118,29 @@ class SampleFolder:
         """Whether every sample was painted with the word it shows."""
         return all(r.word == r.source_word for r in self.records)
 
+    @property
+    def reference(self) -> Source:
+        """Where the true pictures of the painted words are.
+
+        Raises:
+            Unavailable: other words were painted than the real images show, and there is no
+                target/.
+        """
+        if (self.path / TARGET).is_dir():
+            return "target"
+        if not self.reconstruction:
+            raise Unavailable(
+                "other words were painted than the real images show (task editing), and there are "
+                "no true pictures of them (target/)"
+            )
+        return "truth"
+
+    @cached_property
+    def dataset(self) -> str:
+        """The data set's name by the manifest that was painted; "" without one."""
+        file = self.path / "manifest.json"
+        return json.loads(file.read_text())["dataset"] if file.is_file() else ""
+
     def check(self, source: Source) -> None:
         """Refuse a set of images that is not exactly one for each record."""
         if source in self._checked:
@@ -108,7 +148,7 @@ class SampleFolder:
         path = self.path / source
         if not path.is_dir():
             raise Unavailable(f"no {source} images in the folder of samples")
-        there, wanted = {p.stem for p in path.glob("*.png")}, set(self.ids)
+        there, wanted = {p.stem for p in path.glob("*.png")}, {r.id for r in self.lines}
         if there != wanted:
             odd = sorted(there ^ wanted)[0]
             raise UserError(
@@ -161,18 +201,27 @@ class SampleFolder:
 
     @cached_property
     def characters(self) -> tuple[np.ndarray, np.ndarray]:
-        """Index maps (N, H, W) uint8 and whether each is known (N,) bool."""
+        """Index maps (N, H, W) uint8 of the painted words, and whether each is known (N,) bool."""
         file = self.path / TRUTH
         if not file.is_file():
             raise Unavailable(f"no ground-truth character masks ({file.name} is missing)")
         with np.load(file, allow_pickle=False) as arrays:
-            maps, known = arrays["characters"], arrays["has_characters"].astype(bool)
-        if len(maps) != len(self) or len(known) != len(self):
+            if self.reconstruction:
+                name, known = "characters", arrays["has_characters"].astype(bool)
+            elif "target_characters" in arrays:
+                name, known = "target_characters", np.ones(len(self.lines), bool)
+            else:
+                raise Unavailable(
+                    "other words were painted than the real images show (task editing), and there "
+                    "are no character masks of them (target_characters in truth.npz)"
+                )
+            maps = arrays[name]
+        if len(maps) != len(self.lines) or len(known) != len(self.lines):
             raise UserError(
                 f"'{file}' holds character masks of {len(maps)} samples, but samples.jsonl lists "
-                f"{len(self)}; both must come from one sampling: sample again"
+                f"{len(self.lines)}; both must come from one sampling: sample again"
             )
-        return maps, known
+        return maps[self._kept], known[self._kept]
 
     @cached_property
     def attention_meta(self) -> dict:
@@ -197,10 +246,10 @@ class SampleFolder:
                         f"{meta['timesteps']} and the layers {list(meta['layers'])}"
                     )
                 maps = arrays[key]
-                if len(maps) != len(self):
+                if len(maps) != len(self.lines):
                     raise UserError(
                         f"attention '{key}' of '{self.path}' has {len(maps)} samples, but "
-                        f"samples.jsonl lists {len(self)}; sample again"
+                        f"samples.jsonl lists {len(self.lines)}; sample again"
                     )
                 if list(maps.shape[-2:]) != list(size):
                     raise UserError(
@@ -208,5 +257,29 @@ class SampleFolder:
                         f"{maps.shape[-1]}, but attention.json says {size[0]} x {size[1]}; "
                         "sample again"
                     )
-                found[layer] = maps
+                found[layer] = maps[self._kept]
         return found
+
+
+def _record(values: dict) -> Record:
+    box = tuple(int(v) for v in values["box"])
+    x0, y0, x1, y1 = box
+    return Record(
+        id=str(values["id"]),
+        source_word=values["source_word"],
+        word=values["word"],
+        box=box,
+        quad=_quad(values.get("quad") or [[x0, y0], [x1, y0], [x1, y1], [x0, y1]]),
+        neighbours=tuple(
+            Neighbour(word=str(n["word"]), quad=_quad(n["quad"]))
+            for n in values.get("neighbours") or ()
+        ),
+        unsupported=(values.get("reason") or "no reason was given")
+        if values.get("status") == "unsupported"
+        else "",
+    )
+
+
+def _quad(corners: list) -> Quad:
+    (a, b, c, d) = ((float(x), float(y)) for x, y in corners)
+    return a, b, c, d

@@ -294,8 +294,12 @@ class ScoringConfig(Checked):
     """
 
     judge: str = "PP-OCRv6-small"  # PP-OCRv4, a folder in PaddleOCR's layout, a PARSeq checkpoint
+    second_judge: str = "PP-OCRv4"  # as `judge`; columns of two judges
     inception: str = ""  # inception-2015-12-05.pt: FID and KID are scored
+    inception_pytorch: str = ""  # pt_inception-2015-12-05-6726825d.pth: FID-pytorch
     alexnet: str = ""  # alexnet-owt-7be5be79.pth: LPIPS is scored
+    dinov2: str = ""  # a folder as transformers saves it: FD-DINOv2, DINOv2-similarity
+    clip: str = ""  # the same: CLIP-similarity
 
 
 @dataclass(frozen=True, kw_only=True)

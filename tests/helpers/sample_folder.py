@@ -45,6 +45,7 @@ def write_folder(
         }
         lines.append(json.dumps(line) + "\n")
     (path / "samples.jsonl").write_text("".join(lines))
+    (path / "manifest.json").write_text(json.dumps({"dataset": "embedded"}))
     maps = np.stack([sample.characters for sample in samples])
     np.savez_compressed(path / "truth.npz", characters=maps, has_characters=np.ones(count, bool))
     return path

@@ -9,6 +9,7 @@ from dreamtext.errors import UserError
 from dreamtext.weights.inventory import asset
 
 DEFAULT_JUDGE = "PP-OCRv6-small"
+SECOND_JUDGE = "PP-OCRv4"
 
 
 def judge_kind(name: str | Path) -> Literal["packaged", "folder", "checkpoint"]:

@@ -158,6 +158,66 @@ def test_fid_and_kid_are_clean_fids_own(folder, inception, tmp_path):
     assert "below 2048" in found["FID/raw"].warnings[0]
 
 
+@pytest.mark.slow
+def test_fid_pytorch_is_clean_fids_legacy_mode(folder, tmp_path, monkeypatch):
+    from cleanfid import fid, inception_pytorch
+    from cleanfid.inception_pytorch import fid_inception_v3
+
+    torch.manual_seed(0)
+    monkeypatch.setattr(torch.nn.Module, "load_state_dict", lambda *_: None)
+    monkeypatch.setattr(inception_pytorch, "load_state_dict_from_url", lambda *_, **__: {})
+    drawn = fid_inception_v3()
+    monkeypatch.undo()
+    file = tmp_path / options.INCEPTION_PYTORCH.path
+    torch.save(drawn.state_dict(), file)
+    right = replace(options.INCEPTION_PYTORCH, sha256=file_hash(file)[:8])
+    monkeypatch.setattr(options, "INCEPTION_PYTORCH", right)
+    given = Options(inception_pytorch=file, cache=tmp_path)
+    found = scores(folder, given, "FID-pytorch/raw", "KID-pytorch/raw", "FID/raw")
+    monkeypatch.setattr(
+        inception_pytorch, "load_state_dict_from_url", lambda *_, **__: drawn.state_dict()
+    )
+    quiet = {"num_workers": 0, "device": torch.device("cpu"), "verbose": False}
+    network = fid.build_feature_extractor("legacy_pytorch", torch.device("cpu"), False)
+    a, b = (
+        fid.get_folder_features(str(folder / source), network, mode="legacy_pytorch", **quiet)
+        for source in ("raw", "truth")
+    )
+    assert found["FID-pytorch/raw"].value == pytest.approx(frechet_distance(a, b).value, rel=1e-4)
+    assert "pytorch-fid" in found["FID-pytorch/raw"].backbone
+    assert found["FID/raw"].value is None  # one file is not the other
+
+
+def test_kid_of_few_samples_covers_its_expectation():
+    """At the size of a table's cell: n = 288 of 1,280 features, skewed and of low rank as those of
+    a network are. Of 100 intervals about 95 hold the mean of many draws."""
+    rng = np.random.default_rng(0)
+    n, d, rank = 288, 1280, 40
+    mix = rng.normal(size=(rank, d)) * np.geomspace(1, 0.05, rank)[:, None] / 4
+
+    def draw():
+        real = np.maximum(rng.gamma(2, size=(n, rank)) @ mix, 0)
+        noise = 0.3 * np.maximum(rng.normal(size=(n, rank)) @ mix, 0)
+        return kernel_distance(0.9 * real + noise, real)
+
+    found = [draw() for _ in range(100)]
+    expected = np.mean([f.value for f in found])
+    covered = np.mean([f.low <= expected <= f.high for f in found])
+    assert 0.88 < covered <= 1
+    spread = np.std([f.value for f in found])
+    assert np.mean([(f.high - f.low) / 3.92 for f in found]) == pytest.approx(spread, rel=0.25)
+
+
+def test_halves_of_one_set_measure_nothing_by_kid_and_the_bias_by_frechet():
+    from benchmarks.metrics.frechet import over_halves
+
+    a = np.random.default_rng(0).normal(size=(288, 200))
+    unbiased, biased = (over_halves(a, kernel=kernel) for kernel in (True, False))
+    assert unbiased.low < 0 < unbiased.high
+    assert biased.low > 0
+    assert unbiased.n == biased.n == 144
+
+
 def test_fid_of_real_images_is_zero(clean, inception, tmp_path):
     options = Options(inception=inception, cache=tmp_path)
     assert scores(clean, options, "FID/raw")["FID/raw"].value == pytest.approx(0, abs=1e-6)

@@ -9,8 +9,8 @@ import torch
 from helpers.sample_folder import write_folder
 from PIL import Image
 
-from benchmarks.metrics import text
-from benchmarks.metrics.features import EfficientNetLite0
+from benchmarks.metrics import background, text
+from benchmarks.metrics.detectors.efficientnet import EfficientNetLite0
 from benchmarks.metrics.judges.judge import normalise
 from benchmarks.metrics.options import Options
 from benchmarks.metrics.registry import DEFAULT_METRICS, registered, score_samples, versions
@@ -40,19 +40,46 @@ def scores(folder, options, *names):
     return {score.metric: score for score in score_samples(folder, names or None, options)}
 
 
+# What real pictures score as painted ones; the accuracies score what they score on the truth.
+PERFECT = {
+    "SeqAcc-relative": 1,
+    "FD-EffNetLite0": 0,
+    "effdist": 0,
+    "PSNR-background": background.HIGHEST_PSNR,
+    "PSNR-band": background.HIGHEST_PSNR,
+    "SSIM-background": 1,
+    "SSIM-band": 1,
+    "MSE-background": 0,
+    "MSE-band": 0,
+    "glyph-similarity": 1,
+    "font-similarity": 1,
+    "text-colour-error": 0,
+    "ground-colour-error": 0,
+}
+OF_READINGS = {
+    *("SeqAcc", "SeqAcc-ci", "NED", "CER", "SeqAcc-second", "SeqAcc-either", "judges-agree")
+}
+
+
 def test_real_images_score_the_ceiling_and_no_distance(truth, options):
     found = scores(truth, options)
     assert list(found) == list(DEFAULT_METRICS)
-    for rule in ("SeqAcc", "SeqAcc-ci", "NED"):
-        assert found[f"{rule}/raw"].value == found[f"{rule}/truth"].value > 0.7
-        assert found[f"{rule}/raw"].per_image == found[f"{rule}/truth"].per_image
-    assert found["SeqAcc-relative/raw"].value == 1
-    assert found["FD-EffNetLite0/raw"].value == pytest.approx(0, abs=1e-6)
-    assert found["effdist/raw"].value == 0
+    named = {name.split("/")[0] for name in found if name.endswith("/raw")}
+    assert named == {*PERFECT, *OF_READINGS, "KID-EffNetLite0", "text-survival"}
+    for name, value in PERFECT.items():
+        assert found[f"{name}/raw"].value == pytest.approx(value, abs=1e-6), name
+    for name in OF_READINGS:
+        assert found[f"{name}/raw"].value == found[f"{name}/truth"].value, name
+        assert found[f"{name}/raw"].per_image == found[f"{name}/truth"].per_image
+    assert found["SeqAcc/raw"].value > 0.7
+    assert found["CER/raw"].value < 0.2
+    # An unbiased distance of a set from itself is what its smallness takes from the kernel's mean.
+    assert found["KID-EffNetLite0/raw"].value < 0
+    assert found["FD-EffNetLite0/truth"].value > 0
     for score in found.values():
         if score.value is not None:
-            assert score.n == COUNT
-            assert score.low <= score.value <= score.high
+            assert score.n == (COUNT // 2 if score.interval == "random halves" else score.n)
+            assert score.low <= score.value <= score.high or score.interval == "random halves"
             assert score.backbone
         else:
             assert score.reason
@@ -88,14 +115,93 @@ def test_distances_rise_with_noise_and_blur(tmp_path, options):
 
 def test_painted_word_is_compared_when_editing(tmp_path, options):
     """Unchanged pictures under other words: every reading is wrong, the ceiling stays."""
-    folder = write_folder(
-        tmp_path / "samples", 4, word=lambda w: "".join(chr(155 - ord(c)) for c in w)
-    )
+    folder = write_folder(tmp_path / "samples", 4, word=flipped)
     found = scores(folder, options, "SeqAcc/raw", "SeqAcc/truth", "effdist/raw")
     assert found["SeqAcc/raw"].value == 0
     assert found["SeqAcc/truth"].value > 0.7
     assert found["effdist/raw"].value is None
     assert "editing" in found["effdist/raw"].reason
+
+
+def flipped(word):
+    return "".join(chr(155 - ord(c)) for c in word)
+
+
+@pytest.fixture(scope="module")
+def edited(tmp_path_factory):
+    """An editing folder whose true pictures exist, and whose painted ones are just those."""
+    folder = write_folder(tmp_path_factory.mktemp("edited") / "samples", COUNT, word=flipped)
+    true = write_folder(tmp_path_factory.mktemp("true") / "samples", COUNT + 20)
+    for source in ("target", "raw", "composited"):  # other words: the pictures of other samples
+        (folder / source).mkdir(exist_ok=True)
+        pictures = sorted((true / "truth").iterdir())[20:]
+        for own, other in zip(sorted((folder / "truth").iterdir()), pictures, strict=True):
+            shutil.copy(other, folder / source / own.name)
+    lines = [json.loads(line) for line in (true / "samples.jsonl").read_text().splitlines()][20:]
+    own = [json.loads(line) for line in (folder / "samples.jsonl").read_text().splitlines()]
+    for line, other in zip(own, lines, strict=True):
+        line |= {k: other[k] for k in ("word", "box", "quad")}
+    (folder / "samples.jsonl").write_text("".join(json.dumps(line) + "\n" for line in own))
+    maps = np.load(true / "truth.npz")["characters"][20:]
+    known = np.zeros(COUNT, bool)
+    np.savez(
+        folder / "truth.npz",
+        characters=np.zeros_like(maps),
+        has_characters=known,
+        target_characters=maps,
+    )
+    return folder
+
+
+def test_editing_is_measured_against_the_true_pictures_where_there_are_any(edited, options):
+    names = ("SeqAcc/truth", "SeqAcc/raw", "effdist/raw", "FD-EffNetLite0/raw", "mIoU-ceiling")
+    found = scores(edited, options, *names, "glyph-similarity/raw", "PSNR-background/raw")
+    assert found["SeqAcc/truth"].value == found["SeqAcc/raw"].value > 0.7
+    assert found["SeqAcc/truth"].details["words"] == "as painted"
+    assert found["effdist/raw"].value == 0
+    assert found["effdist/raw"].details["against"] == "target"
+    assert found["FD-EffNetLite0/raw"].value == pytest.approx(0, abs=1e-6)
+    assert 0.4 < found["mIoU-ceiling"].value < 0.95
+    assert found["glyph-similarity/raw"].value == pytest.approx(1)
+    assert found["PSNR-background/raw"].value < 30  # the background was the source picture's
+
+
+def test_without_them_it_has_the_source_words_ceiling_and_no_pairs(tmp_path, edited, options):
+    folder = tmp_path / "samples"
+    shutil.copytree(edited, folder)
+    shutil.rmtree(folder / "target")
+    maps = np.load(folder / "truth.npz")["characters"]
+    np.savez(folder / "truth.npz", characters=maps, has_characters=np.ones(COUNT, bool))
+    found = scores(folder, options, "SeqAcc/truth", "effdist/raw", "mIoU-ceiling")
+    assert found["SeqAcc/truth"].details["words"] == "as painted over"
+    assert "target/" in found["effdist/raw"].reason
+    assert "target_characters" in found["mIoU-ceiling"].reason
+
+
+def test_what_a_system_does_not_support_is_a_gap(tmp_path, options):
+    """Three of four samples are answered, two of them rightly; the fourth counts nowhere."""
+    folder = write_folder(tmp_path / "samples", 4)
+    lines = [json.loads(line) for line in (folder / "samples.jsonl").read_text().splitlines()]
+    whole = scores(folder, options, "SeqAcc/raw")["SeqAcc/raw"]
+    assert whole.value == 1
+    statuses = ("ok", "unsupported", "ok", "error")
+    for line, status in zip(lines, statuses, strict=True):
+        line |= {"status": status, "reason": "only digits"}
+        if status != "ok":
+            grey = np.full((32, 64, 3), 128, np.uint8)
+            for source in ("raw", "composited"):
+                Image.fromarray(grey).save(folder / source / f"{line['id']}.png")
+    (folder / "samples.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    found = scores(folder, options, "SeqAcc/raw", "effdist/raw", "mIoU-ceiling")
+    assert list(found["SeqAcc/raw"].per_image.values()) == [1, None, 1, 0]
+    assert found["SeqAcc/raw"].value == pytest.approx(2 / 3)
+    assert {row.n for row in found.values()} == {3}
+    for line in lines:
+        line["status"] = "unsupported"
+    (folder / "samples.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    found = scores(folder, options)
+    assert {row.value for row in found.values()} == {None}
+    assert found["SeqAcc/raw"].reason == "none of the 4 samples is supported: only digits"
 
 
 def test_readings_are_kept_on_disk(truth, tmp_path):

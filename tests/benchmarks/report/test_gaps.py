@@ -2,10 +2,6 @@
 
 import json
 
-import pytest
-
-from benchmarks.metrics.metric import Score
-from benchmarks.metrics.supported import supported_only
 from benchmarks.report import gaps, published
 from benchmarks.study import load_study
 
@@ -18,39 +14,6 @@ def folder(path, statuses):
     ]
     (path / "samples.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     return path
-
-
-def score(name, values):
-    return Score(
-        metric=name,
-        version=1,
-        direction="higher",
-        unit="fraction",
-        value=sum(values) / len(values),
-        n=len(values),
-        per_image={str(i): float(v) for i, v in enumerate(values)},
-    )
-
-
-def test_unsupported_samples_are_failures_in_one_score_and_left_out_of_the_other(tmp_path):
-    samples = folder(tmp_path, ["ok", "ok", "unsupported", "error"])
-    (row,) = supported_only(samples, [score("SeqAcc/raw", [1, 1, 0, 0])])
-    assert row.metric == "SeqAcc/raw (supported)"
-    assert row.n == 3  # an error stays a failure
-    assert row.value == pytest.approx(2 / 3)
-    assert row.low < row.value < row.high
-
-
-def test_without_unsupported_samples_there_is_one_score(tmp_path):
-    samples = folder(tmp_path, ["ok", "error"])
-    assert supported_only(samples, [score("SeqAcc/raw", [1, 0])]) == []
-
-
-def test_a_system_that_supports_nothing_has_a_reason_and_no_number(tmp_path):
-    samples = folder(tmp_path, ["unsupported"] * 2)
-    (row,) = supported_only(samples, [score("NED/raw", [0, 0])])
-    assert row.value is None
-    assert "none of the 2" in row.reason
 
 
 def test_gaps_name_their_cause(tmp_path):
