@@ -49,8 +49,9 @@ class Gallery:
 def collect(folder: Path, masks: "MaskConfig", n: int = SHOWN) -> Gallery:
     """`n` samples spread evenly over a sample folder."""
     samples = SampleFolder(folder)
-    places = np.unique(np.linspace(0, len(samples) - 1, min(n, len(samples))).round().astype(int))
-    records = [samples.records[i] for i in places]
+    lines = samples.lines  # what a system does not support too: a sheet's columns are the same
+    places = np.unique(np.linspace(0, len(lines) - 1, min(n, len(lines))).round().astype(int))
+    records = [lines[i] for i in places]
     pictures = {
         source: _stack([_picture(folder / source / f"{r.id}.png") for r in records])
         for source in _KINDS

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Network = Literal["EffNetLite0", "Inception", "Inception-pytorch", "DINOv2", "CLIP"]
 View = Literal["whole", "crop"]
+PAINTED: tuple[Source, ...] = ("raw", "composited")
 _BATCH = 8
 
 
@@ -92,9 +93,9 @@ def compared(session: Session) -> dict[str, np.ndarray]:
     if "compared" in session.kept:
         return session.kept["compared"]
     folder, effnet = session.folder, efficientnet()
-    painted = [s for s in ("raw", "composited") if _whole(session, s)]
-    there = ["truth", *(["target"] if (folder.path / "target").is_dir() else []), *painted]
-    against = "target" if "target" in there else "truth"
+    painted: list[Source] = [s for s in PAINTED if _whole(session, s)]
+    true: list[Source] = ["truth", "target"] if _whole(session, "target") else ["truth"]
+    there = [*true, *painted]
     rows: dict[str, list[np.ndarray]] = {}
     samples = zip(*(folder.images(source) for source in there), strict=True)
     for batch in same_size_batches(samples):
@@ -103,7 +104,7 @@ def compared(session: Session) -> dict[str, np.ndarray]:
         for source, (layers, pooled) in seen.items():
             rows.setdefault(source, []).append(pooled)
             if source in painted:
-                distance = effnet.distance(layers, seen[against][0])
+                distance = effnet.distance(layers, seen[true[-1]][0])
                 rows.setdefault(f"effdist/{source}", []).append(distance)
     return session.kept.setdefault("compared", {k: np.concatenate(v) for k, v in rows.items()})
 

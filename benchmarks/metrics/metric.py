@@ -9,7 +9,7 @@ from benchmarks.metrics.judges.catalogue import judge
 from benchmarks.metrics.judges.readings import Readings
 from benchmarks.metrics.options import Options
 from benchmarks.metrics.statistics import Estimate
-from benchmarks.samples.folder import SampleFolder, Unavailable
+from benchmarks.samples.folder import SampleFolder, Source, Unavailable
 
 Direction = Literal["higher", "lower"]
 Interval = Literal[
@@ -75,7 +75,7 @@ class Metric:
     version: int
     direction: Direction
     unit: str
-    reads: Literal["raw", "composited", "truth", "attention"]
+    reads: Source | Literal["attention"]
     view: Literal["whole", "crop"]
     interval: Interval
     measure: Callable[["Session"], Measured]

@@ -53,12 +53,19 @@ class Options:
     def of(cls, config: Config) -> "Options":
         """What a run's configuration chooses."""
         chosen = config.scoring
-        files = {name: getattr(chosen, name) for name in GIVEN if not name.endswith("judge")}
+
+        def path(name: str) -> Path | None:
+            return Path(name) if name else None
+
         return cls(
             judge=chosen.judge,
             second_judge=chosen.second_judge,
             masks=config.masks,
-            **{name: Path(path) if path else None for name, path in files.items()},
+            inception=path(chosen.inception),
+            inception_pytorch=path(chosen.inception_pytorch),
+            alexnet=path(chosen.alexnet),
+            dinov2=path(chosen.dinov2),
+            clip=path(chosen.clip),
         )
 
     def given(self) -> dict[str, str]:

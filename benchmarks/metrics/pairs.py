@@ -24,7 +24,8 @@ from dreamtext.files import file_hash
 def effdist(session: Session, *, source: Source) -> Measured:
     """`effdist` of each painted image from its true one."""
     against = session.folder.reference
-    session.folder.check(source)
+    for pictures in (source, against):
+        session.folder.check(pictures)
     values = compared(session)[f"effdist/{source}"]
     return Measured(
         estimate=bootstrap(values),

@@ -155,7 +155,7 @@ def _open_given(session: Session) -> None:
 
 
 def _score(metric: Metric, session: Session) -> Score:
-    row = {
+    row: dict[str, Any] = {
         "metric": metric.name,
         "version": metric.version,
         "direction": metric.direction,

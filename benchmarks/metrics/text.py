@@ -150,6 +150,7 @@ def _interval(rule: str) -> Interval:
 
 def _metrics() -> list[Metric]:
     metrics = []
+    painted: tuple[Source, ...] = ("raw", "composited")
     for crop, rule in product(CROPS, RULES):
         name = rule if crop == "axis" else f"{rule}-{crop}"
         common: dict[str, Any] = {
@@ -158,7 +159,7 @@ def _metrics() -> list[Metric]:
             "unit": "fraction",
             "view": "crop",
         }
-        for source in ("raw", "composited", "truth"):
+        for source in (*painted, "truth"):
             measure = partial(accuracy, source=source, rule=rule, crop=crop)
             metrics.append(
                 Metric(
@@ -169,7 +170,7 @@ def _metrics() -> list[Metric]:
                     **common,
                 )
             )
-        for source in ("raw", "composited"):
+        for source in painted:
             if rule != "CER":  # of an error rate whose best is 0 no ratio says anything
                 measure = partial(relative, source=source, rule=rule, crop=crop)
                 metrics.append(

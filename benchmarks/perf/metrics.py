@@ -87,14 +87,14 @@ def pairs(folder: Path, cache: Path) -> list[tuple[str, Callable, Callable]]:
     from benchmarks.metrics.crops import axis_aligned
     from benchmarks.metrics.detectors.efficientnet import efficientnet
     from benchmarks.metrics.frechet import frechet_distance
-    from benchmarks.metrics.judges.catalogue import judge
+    from benchmarks.metrics.judges.paddle import packaged_judge
     from benchmarks.metrics.overlap import truth_at
     from benchmarks.samples.folder import SampleFolder
     from dreamtext.configs.sections import MaskConfig
     from dreamtext.objective.masks import average_attention, latent_character_masks
 
     samples = SampleFolder(folder)
-    reader = judge("PP-OCRv6-small", cache)
+    reader = packaged_judge("PP-OCRv6-small", cache)
     reader.read([np.zeros((32, 64, 3), np.uint8)])  # loads the model
     features = np.random.default_rng(0).normal(size=(2, len(samples), 1280))
 

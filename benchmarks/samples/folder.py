@@ -262,13 +262,12 @@ class SampleFolder:
 
 
 def _record(values: dict) -> Record:
-    box = tuple(int(v) for v in values["box"])
-    x0, y0, x1, y1 = box
+    x0, y0, x1, y1 = (int(v) for v in values["box"])
     return Record(
         id=str(values["id"]),
         source_word=values["source_word"],
         word=values["word"],
-        box=box,
+        box=(x0, y0, x1, y1),
         quad=_quad(values.get("quad") or [[x0, y0], [x1, y0], [x1, y1], [x0, y1]]),
         neighbours=tuple(
             Neighbour(word=str(n["word"]), quad=_quad(n["quad"]))

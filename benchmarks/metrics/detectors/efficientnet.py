@@ -70,7 +70,7 @@ class EfficientNetLite0:
         """
         import torch
 
-        total = 0
+        total = torch.zeros(())
         with torch.inference_mode():
             for a, b in zip(layers_a, layers_b, strict=True):
                 difference = (_unit(a) - _unit(b)).square().sum(1)
