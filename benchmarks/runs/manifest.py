@@ -47,6 +47,16 @@ class Benchmark(Checked):
             "a frozen manifest (file) already says which samples, and how they are corrupted",
         )
 
+    @property
+    def name(self) -> str:
+        """The task, and in what it differs from the plain one: "editing, blur 0.5"."""
+        parts: list[str] = [self.task]
+        if self.fonts != "all":
+            parts.append(f"{self.fonts} fonts")
+        if self.corruption != "none":
+            parts.append(f"{self.corruption.replace('_', ' ')} {self.severity:g}")
+        return ", ".join(parts)
+
 
 class Entry(NamedTuple):
     """One sample of a manifest: its index in the split, the word to paint, the noise's seed."""

@@ -100,12 +100,10 @@ def assemble(manifest: Manifest, dataset: "Dataset", folder: Path) -> None:
         for name, array in arrays.items():
             if name.startswith(_ATTENTION):
                 attention.setdefault(name.removeprefix(_ATTENTION), []).append(array)
-    maps = {"characters": characters, "target_characters": painted_characters}
-    np.savez_compressed(
-        folder / TRUTH,
-        has_characters=np.array(known),
-        **{name: np.stack(each) for name, each in maps.items() if each},
-    )
+    maps = {"characters": np.stack(characters), "has_characters": np.array(known)}
+    if painted_characters:
+        maps["target_characters"] = np.stack(painted_characters)
+    np.savez_compressed(folder / TRUTH, allow_pickle=False, **maps)
     if attention:
         _write_attention(folder, {k: np.concatenate(parts) for k, parts in attention.items()})
     # Last: a folder with this file is complete.

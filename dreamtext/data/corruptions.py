@@ -13,7 +13,7 @@ CORRUPTIONS: tuple[str, ...] = get_args(Corruption)
 # What a severity of 1 is:
 _LEAST_RESOLUTION = 0.25  # of the picture's own
 _BLUR = 0.08  # standard deviation as a share of the picture's height
-_BAR = 0.5  # width of a bar across the picture, as a share of the region's
+_BAR = 0.25  # width of a bar across the picture, as a share of the region's
 _STROKES = 40
 ROTATION_DEG = 30.0
 
@@ -75,7 +75,8 @@ def corrupt(sample: Sample, corruption: str, severity: float, rng: np.random.Gen
 
     low_resolution: shrunk to as little as a quarter and enlarged again. blur: Gaussian. occlusion:
     a bar from top to bottom across the region, which also hides characters from the truth.
-    clutter: strokes in random colours behind the text.
+    clutter: strokes in random colours behind the text. What a blur spreads over the region's edge
+    stays in sight, as it would in a photograph.
     """
     import cv2
 
@@ -103,12 +104,11 @@ def corrupt(sample: Sample, corruption: str, severity: float, rng: np.random.Gen
     if corruption == "clutter":
         strokes = image.copy()
         for _ in range(round(severity * _STROKES)):
-            start = rng.integers(0, (width, height))
-            end = start + rng.normal(0, height / 3, 2).round().astype(int)
-            colour = [int(v) for v in rng.integers(0, 256, 3)]
-            cv2.line(
-                strokes, start.tolist(), end.tolist(), colour, max(1, height // 24), cv2.LINE_AA
-            )
+            begin = rng.integers(0, (width, height))
+            end = begin + rng.normal(0, height / 3, 2).round().astype(int)
+            paint = [int(v) for v in rng.integers(0, 256, 3)]
+            thick = max(1, height // 24)
+            cv2.line(strokes, begin.tolist(), end.tolist(), paint, thick, cv2.LINE_AA)
         text = cv2.dilate((sample.characters > 0).astype(np.uint8), np.ones((3, 3), np.uint8))
         return replace(sample, image=np.where(text[..., None] > 0, image, strokes))
     raise UserError(f"unknown corruption '{corruption}'; one of {', '.join(CORRUPTIONS)}")

@@ -32,16 +32,18 @@ class Letters:
     def of(cls, word: str, font: fonts.Font, em_px: int, spacing: float) -> Self:
         """`spacing`: extra space between characters, in ems."""
         glyphs = [fonts.glyph(font, c, em_px) for c in word]
-        pen, inks, rights, bottoms = 0.0, [], [], []
+        pen = 0.0
+        inks: list[tuple[np.ndarray, float, float]] = []
+        rights, bottoms = [], []
         for ink, left, top, advance in glyphs:
             inks.append((ink, pen + left, float(top)))
             rights.append(pen + left + ink.shape[1])
-            bottoms.append(top + ink.shape[0])
+            bottoms.append(float(top + ink.shape[0]))
             pen += advance + spacing * em_px
-        bottom = float(max(bottoms))
+        bottom = max(bottoms)
         # A word of low letters alone ("on", "...") keeps some room above, else it would blow up.
-        top = min(*(y for _, _, y in inks), bottom - 0.6 * em_px)
-        return cls(tuple(inks), (min(x for _, x, _ in inks), top, max(rights), bottom))
+        upper = min(*(y for _, _, y in inks), bottom - 0.6 * em_px)
+        return cls(tuple(inks), (min(x for _, x, _ in inks), upper, max(rights), bottom))
 
     @property
     def size(self) -> tuple[float, float]:

@@ -150,8 +150,8 @@ def bokeh(rng: np.random.Generator) -> np.ndarray:
     for _ in range(60):
         x, y = (int(v) for v in rng.integers(0, SIZE, 2))
         disc = np.zeros_like(canvas)
-        cv2.circle(disc, (x, y), int(rng.integers(6, 30)), float(rng.uniform(0.1, 0.4)), -1)
-        canvas = np.maximum(canvas, disc) + 0.4 * np.minimum(canvas, disc)
+        cv2.circle(disc, (x, y), int(rng.integers(6, 30)), (float(rng.uniform(0.1, 0.4)),), -1)
+        canvas = np.maximum(canvas, disc) + np.float32(0.4) * np.minimum(canvas, disc)
     return _stretched(cv2.GaussianBlur(canvas, (0, 0), 1.2))
 
 

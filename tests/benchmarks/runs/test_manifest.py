@@ -86,6 +86,12 @@ def test_manifests_made_before_there_were_corruptions_keep_their_hash() -> None:
     assert old.hash == "b8904c5c3c86fb2d"
 
 
+def test_benchmarks_are_named_by_what_sets_them_apart() -> None:
+    assert Benchmark().name == "reconstruction"
+    harder = Benchmark(task="editing", fonts="script", corruption="low_resolution", severity=0.5)
+    assert harder.name == "editing, script fonts, low resolution 0.5"
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [
