@@ -150,13 +150,14 @@ def test_scores_of_another_version_of_a_metric_are_refused_by_name(cell):
     path = cell.scored.folder / CELL
     about = json.loads(path.read_text())
     rows = json.loads((path.parent / "scores.json").read_text())
+    asked = rows[0]["version"]
     rows[0]["version"] += 1
     (path.parent / "scores.json").write_text(json.dumps(rows))
     from dreamtext.files import file_hash
 
     about["sha256"]["scores.json"] = file_hash(path.parent / "scores.json")
     path.write_text(json.dumps(about))
-    with pytest.raises(RunError, match=f"version 2 of {rows[0]['metric']}"):
+    with pytest.raises(RunError, match=f"version {asked + 1} of {rows[0]['metric']}"):
         cell.scored.per_image()
 
 
