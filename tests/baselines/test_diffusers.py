@@ -190,6 +190,8 @@ def test_the_authors_latents_are_drawn_anew_for_every_seed(autoencoding):
     standard = (torch.stack(drawn)[:, 0] / scale - distribution.mean[0]) / distribution.std[0]
     assert standard.mean().abs() < 0.02
     assert standard.std() == pytest.approx(1, abs=0.02)
+    start = torch.cat([noise_for(made.config, [seed]) for seed in range(200)])
+    assert (standard * start).mean().abs() < 0.02  # not the noise that sampling starts from
     mean = build("released", folder=autoencoding, latents="mean")
     assert torch.allclose(mean.condition(batch, [0, 1]).masked, distribution.mean * scale)
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from baselines import doctor
 from baselines.catalogue import configured
 from baselines.doctor import examine, examine_all
-from baselines.environment import Gpu, runs_on
+from baselines.environment import Gpu, gpu, runs_on
 from baselines.evidence import on_disk
 from baselines.external import declarations
 from benchmarks import cli
@@ -144,6 +144,24 @@ def test_a_gpu_that_the_pinned_torch_does_not_know_is_said_to_be(tmp_path, monke
     assert environment_of(with_versions(system, torch="2.0.1+cu118"))["GPU"].ok
     monkeypatch.setattr(doctor, "gpu", lambda: Gpu("NVIDIA L4", "8.9"))
     assert environment_of(with_versions(system, torch="1.13.1"))["GPU"].ok
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ("NVIDIA H100 80GB HBM3, 9.0\nNVIDIA L4, 8.9", Gpu("NVIDIA H100 80GB HBM3", "9.0")),
+        ("", None),
+        ("No devices were found", None),
+    ],
+)
+def test_the_machines_gpu_is_the_one_its_driver_names_first(tmp_path, monkeypatch, told, expected):
+    driver = tmp_path / "nvidia-smi"
+    driver.write_text(f"#!/bin/sh\nprintf '{told}'\n")
+    driver.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    gpu.cache_clear()
+    assert gpu() == expected
+    gpu.cache_clear()
 
 
 @pytest.mark.parametrize(
