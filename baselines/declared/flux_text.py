@@ -17,11 +17,17 @@ SYSTEM = Declaration(
         "src/train/model.py",
     ),
     python="3.10",
-    packages={"Pillow": "9.5.0"},
+    packages={
+        "torch": "2.4.0",
+        "diffusers": "0.32.2",
+        "transformers": "4.46.3",
+        "lightning": "2.2.4",
+        "Pillow": "9.5.0",
+    },
+    compute_capability={"2.4.0": "9.0"},
     options=("num_inference_steps", "guidance_scale"),
     notes=(
-        "its requirements.txt could not be read: install it from the checkout, then flash_attn "
-        "and Pillow 9.5.0, as its README says",
+        "its requirements.txt was read in copies of the repository, not in its own",
         "34 GB of GPU memory at 512 x 512, by its README",
         "its own licence could not be read: look into the checkout and the model's page",
         "its captions come from BLIP-2 in the authors' demo; here each is 'a sign'",

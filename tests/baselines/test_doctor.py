@@ -180,7 +180,7 @@ def test_the_environment_is_kept_with_every_run(tmp_path):
 def test_what_could_not_be_read_is_said(tmp_path):
     told = {name: [f.detail for f in examine(name).findings if f.what == "note"] for name in BOTH}
     assert any("could not be read" in note for note in told["anytext"])
-    assert any("requirements.txt could not be read" in note for note in told["flux-text"])
+    assert any("licence could not be read" in note for note in told["flux-text"])
 
 
 BOTH = ("anytext", "flux-text")

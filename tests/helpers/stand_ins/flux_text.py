@@ -7,15 +7,17 @@ STAND_IN = StandIn(
         "app.py": "",
         "eval/t3_dataset.py": """
             import numpy as np
-            import dataset_util
+            from dataset_util import load, show_bbox_on_image
+            from torch.utils.data import Dataset, DataLoader
 
-            def draw_glyph2(font, text, polygon, scale=1, width=512, height=512, add_space=True):
+            def draw_glyph2(font, text, polygon, vertAng=10, scale=1, width=512, height=512,
+                            add_space=True):
                 assert font.size == 60 and len(polygon) >= 4 and not add_space
                 glyphs = np.zeros((height, width, 1))
                 glyphs[height // 2] = 1
                 return glyphs
             """,
-        "eval/dataset_util.py": "",
+        "eval/dataset_util.py": "load = show_bbox_on_image = None\n",
         "src/flux/condition.py": """
             class Condition:
                 def __init__(self, condition_type, condition, position_delta):
@@ -29,15 +31,26 @@ STAND_IN = StandIn(
         "src/flux/generate_fill.py": """
             from types import SimpleNamespace
             import torch
+            import torch.nn.functional as F
+            import yaml
+            from diffusers.pipelines import FluxPipeline
+            from diffusers.pipelines.flux.pipeline_flux import calculate_shift, retrieve_timesteps
             from PIL import Image
+            from .condition import Condition
+            from .transformer import tranformer_forward
+            from .pipeline_tools import encode_images
+            from ..text_encoder.byt5_encoder import GlyphByt5Encoder
 
             def generate_fill(pipe, prompt, conditions, height, width, generator, model_config,
                               default_lora):
-                assert model_config == {"union_cond_attn": True} and default_lora
+                assert model_config["union_cond_attn"] and default_lora
                 if "LOST" in prompt:
                     raise ValueError("LOST")
                 return SimpleNamespace(images=[Image.new("RGB", (width, height), (100, 0, 0))])
             """,
+        "src/flux/pipeline_tools.py": "encode_images = None\n",
+        "src/flux/transformer.py": "tranformer_forward = None\n",
+        "src/text_encoder/byt5_encoder.py": "GlyphByt5Encoder = None\n",
         "src/train/model.py": """
             from diffusers.pipelines import FluxFillPipeline
             import lightning as L
@@ -56,7 +69,8 @@ STAND_IN = StandIn(
                              model_config, gradient_checkpointing, byt5_encoder_config):
                     self.flux_pipe = FluxFillPipeline.from_pretrained(flux_pipe_id)
                     self.transformer = Transformer()
-                    assert lora_config == {"r": 8} and byt5_encoder_config is None
+                    assert lora_config["r"] == 256 and optimizer_config["type"] == "Prodigy"
+                    assert gradient_checkpointing and byt5_encoder_config is None
             """,
     },
     packages={
@@ -73,9 +87,14 @@ STAND_IN = StandIn(
             dtype: "bfloat16"
             model:
               union_cond_attn: true
+              add_cond_attn: false
+              latent_lora: false
+              attn_mask: false
             train:
+              gradient_checkpointing: true
               lora_config:
-                r: 8
+                r: 256
+                lora_alpha: 256
               optimizer:
                 type: "Prodigy"
             """,
