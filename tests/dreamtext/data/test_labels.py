@@ -8,7 +8,9 @@ import pytest
 from dreamtext.configs.schema import identity, override
 from dreamtext.configs.sections import Config, DataConfig, LabelConfig
 from dreamtext.data import open_dataset
+from dreamtext.data.embedded.world import render
 from dreamtext.data.labels import DegradedLabels, degraded
+from dreamtext.data.sample import Dataset, Sample
 from dreamtext.errors import UserError
 
 CONFIG = DataConfig(train_size=60)
@@ -101,6 +103,23 @@ def test_errors_persist_or_are_drawn_anew_and_come_again_alike(drawn: str) -> No
         assert np.array_equal(visits[1].characters, again[index + 60].characters)
         same.append(np.array_equal(visits[0].characters, visits[1].characters))
     assert all(same) if drawn == "sample" else not any(same)
+
+
+def test_samples_and_seeds_have_errors_of_their_own() -> None:
+    class Twice(Dataset):
+        """One sample, under two indices."""
+
+        revision = "0"
+
+        def __len__(self) -> int:
+            return 2
+
+        def __getitem__(self, index: int) -> Sample:
+            return render(CONFIG, "train", 0)
+
+    one, other = (DegradedLabels(Twice(), LabelConfig(shift_x=0.5, seed=s)) for s in (0, 1))
+    assert not np.array_equal(one[0].characters, one[1].characters)
+    assert not np.array_equal(one[0].characters, other[0].characters)
 
 
 def test_exact_labels_are_no_part_of_a_signature_and_wrong_ones_are() -> None:

@@ -8,6 +8,7 @@ from dreamtext.configs.sections import DataConfig, LabelConfig
 from dreamtext.data.embedded import fonts, photographs
 from dreamtext.data.embedded import world as embedded
 from dreamtext.data.embedded.backgrounds import backgrounds
+from dreamtext.data.embedded.scene import Letters
 from dreamtext.data.embedded.world import EmbeddedWorld, render
 from dreamtext.errors import UserError
 
@@ -110,6 +111,39 @@ def test_any_four_test_samples_have_each_kind_of_word_in_seen_and_unseen_fonts()
     ]
     for style in ("serif", "sans", "script", "display", "mono"):
         assert styles.count(style) > 20, style
+
+
+def test_each_seed_is_a_world_of_its_own() -> None:
+    plans = [[embedded.plan(DataConfig(seed=s), "test", i) for i in range(8)] for s in (0, 1)]
+    for what in ("word", "background"):
+        one, other = ([getattr(p, what) for p in world] for world in plans)
+        assert one != other, what
+
+
+def test_fonts_without_small_letters_show_capitals_alone() -> None:
+    config = DataConfig(alphabet="alphanumeric", min_word_length=4, max_word_length=6)
+    plans = [embedded.plan(config, "test", i) for i in range(400)]
+    unicase = [p.word for p in plans if p.font.unicase]
+    assert len(unicase) > 10
+    assert all(word == word.upper() for word in unicase)
+    assert any(p.word.islower() for p in plans if not p.font.unicase)
+    assert {f.family for f in (*fonts.TRAINING, *fonts.UNSEEN) if f.unicase} == {"Amatic SC"}
+
+
+def test_another_word_is_centred_on_the_same_base_line_and_fits() -> None:
+    font = fonts.TRAINING[0]
+    wide, narrow, tall = (Letters.of(w, font, 64, 0.0) for w in ("MMMM", "II", "gj"))
+    quad = np.array([[10, 10], [90, 10], [90, 30], [10, 30]], np.float32)
+    placed = wide.fitted(quad, narrow)
+    assert placed[:, 0].mean() == pytest.approx(50, abs=0.1)
+    shares = np.array(narrow.size) / wide.size
+    assert placed[2] - placed[0] == pytest.approx(shares * (80, 20), rel=0.01)
+    for letters, other in ((narrow, wide), (wide, tall), (narrow, tall), (tall, wide)):
+        inside = letters.fitted(quad, other)
+        assert (inside >= quad.min(axis=0) - 0.01).all()
+        assert (inside <= quad.max(axis=0) + 0.01).all()
+        across, down = (inside[2] - inside[0]) / other.size / ((80, 20) / np.array(letters.size))
+        assert 0.74 < across / down < 1.35, "hardly stretched"
 
 
 def test_test_samples_are_the_same_whatever_fonts_were_trained_on() -> None:
