@@ -32,7 +32,8 @@ class Entry:
     """How a system is listed and made.
 
     Attributes:
-        kind: where it runs: a reference, in this process, or in a process of its own.
+        kind: where it runs: a reference, in this process, in a process of its own, or with somebody
+            else, who brings the pictures.
         make: settings -> system; it does no work.
     """
 
