@@ -72,13 +72,18 @@ def sweep(
 def compare(
     a: RunArgument,
     b: Annotated[
-        str, typer.Argument(help="Another run, or a folder of masks (<id>.png, 8-bit index maps)")
+        str,
+        typer.Argument(
+            help="Another run, or a folder of masks (<id>.png, 8-bit index maps, or <id>.npy, soft "
+            "maps of the characters)"
+        ),
     ],
     out: Annotated[Path, typer.Option(help="Where it goes")] = Path("results/masks/compare"),
     timestep: Timestep = None,
     runs: RunsOption = None,
 ) -> None:
-    """Two runs' masks, or a run's and any others, side by side against ground truth."""
+    """Two runs' masks, or a run's and any others, side by side against ground truth: IoU,
+    precision, recall and boundary F; of maps, average precision and the mass inside."""
     from benchmarks.mask_lab import report
     from benchmarks.runs.folder import default_root
 

@@ -62,7 +62,7 @@ class Attention:
     @cached_property
     def letters(self) -> list[str]:
         """The M characters themselves."""
-        return [c for i in self.known for c in self.folder.records[i].source_word]
+        return [c for i in self.known for c in self.folder.records[i].word]
 
     @property
     def timesteps(self) -> list[float]:

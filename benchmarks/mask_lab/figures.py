@@ -147,7 +147,7 @@ def gallery(
     if title:
         figure.suptitle(title, fontsize=9, y=0.94)
     for row, (place, caption) in enumerate(zip(chosen, captions, strict=True)):
-        image = attention.folder.image("truth", int(attention.known[place]))
+        image = attention.folder.image(attention.folder.reference, int(attention.known[place]))
         grid[row][0].imshow(image)
         grid[row][0].set_ylabel(caption, fontsize=7, rotation=0, ha="right", va="center")
         for axes, (name, masks) in zip(grid[row][1:], shown.items(), strict=True):

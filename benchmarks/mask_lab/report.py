@@ -107,34 +107,49 @@ def write_comparison(
     timestep: float | None,
     out: Path,
 ) -> str:
-    """Write a gallery of the largest differences, `compare.csv` and `compare.md`."""
+    """Write a gallery of the largest differences, `compare.csv` with the values of every sample,
+    `layers.csv` with the means of every layer and noise level, and `compare.md`."""
     import pandas as pd
 
     own = default_setting(attention, timestep)
     theirs = own if isinstance(other, Path) else default_setting(other, own.timestep)
-    a = masks_of(attention, own)
-    b = comparing.other_masks(attention, other, theirs)
+    a = comparing.marks_of(attention, own)
+    b = comparing.other_marks(attention, other, theirs)
     found = comparing.compare(attention, a, b)
     out.mkdir(parents=True, exist_ok=True)
-    difference = found.values_a - found.values_b
+    difference = found["IoU"].values_a - found["IoU"].values_b
     order = np.argsort(difference)
     ends = [*order[::-1][: GALLERY // 2], *order[: GALLERY // 2]]
     captions = [_caption(attention, i, difference[i]) for i in ends]
     figures.gallery(
         attention,
         ends,
-        {"A": a, "B": b},
+        {"A": a.masks, "B": b.masks},
         captions,
         out / "compare.png",
         title=f"A: {title}, {own}\nB: {other_title}",
     )
-    frame = pd.DataFrame({"a": found.values_a, "b": found.values_b})
+    columns = {
+        f"{name}, {side}": values
+        for name, one in found.items()
+        for side, values in (("A", one.values_a), ("B", one.values_b))
+    }
+    frame = pd.DataFrame(columns)
     frame.index = pd.Index([attention.folder.ids[i] for i in attention.known], name="id")
     frame.to_csv(out / "compare.csv", float_format="%.4f")
+    layers = [comparing.by_layer(attention, own).assign(masks="A")]
+    if isinstance(other, Attention):
+        layers.append(comparing.by_layer(other, theirs).assign(masks="B"))
+    pd.concat(layers).to_csv(out / "layers.csv", index=False, float_format="%.4f")
+    rows = "".join(
+        f"| {name} | {_interval(one.a)} | {_interval(one.b)} | {_interval(one.difference)} |\n"
+        for name, one in found.items()
+    )
     text = (
         f"# Masks side by side\n\nA: {title}, {own}. B: {other_title}.\n\n"
-        f"| | mIoU, 95 % interval |\n|---|---|\n| A | {_interval(found.a)} |\n"
-        f"| B | {_interval(found.b)} |\n| A - B, paired | {_interval(found.difference)} |\n"
+        "Means over samples with 95 % intervals; AP (average precision) and the mass inside the "
+        "true masks are of the maps themselves, without blur or threshold.\n\n"
+        f"| | A | B | A - B, paired |\n|---|---|---|---|\n{rows}"
     )
     (out / "compare.md").write_text(text)
     return text
@@ -160,7 +175,7 @@ def relate(
         ned=read["NED/raw"],
         better=fitted,
         best=result.oracle[(own.timestep, own.layers, own.kernel, own.sigma)],
-        length=np.array([len(attention.folder.records[i].source_word) for i in attention.known]),
+        length=np.array([len(attention.folder.records[i].word) for i in attention.known]),
     )
 
 
@@ -174,7 +189,7 @@ def write_relation(values: list[relation.Values], out: Path) -> str:
 
 
 def _caption(attention: Attention, place: int, value: float) -> str:
-    word = attention.folder.records[int(attention.known[place])].source_word
+    word = attention.folder.records[int(attention.known[place])].word
     return f"{word}\n{value:+.2f}" if value < 0 else f"{word}\n{value:.2f}"
 
 

@@ -33,6 +33,10 @@ class Setting:
     sigma: float
     rule: Rule
 
+    def at(self, timestep: float, layers: str) -> "Setting":
+        """The same blur and rule elsewhere."""
+        return replace(self, timestep=timestep, layers=layers)
+
     def __str__(self) -> str:
         blurred = f"blur {self.kernel}/{self.sigma:g}" if self.kernel > 1 else "no blur"
         layers = "" if self.layers == ALL_LAYERS else f", {self.layers}"
@@ -173,7 +177,7 @@ def region_share(attention: Attention) -> Tensor:
         x0, y0, x1, y1 = record.box
         full = maps.shape[1] * maps.shape[2]
         area = (x1 - x0) * (y1 - y0) * height * width / full
-        cells.append(area / len(record.source_word))
+        cells.append(area / len(record.word))
     return torch.tensor(cells)[attention.sample]
 
 

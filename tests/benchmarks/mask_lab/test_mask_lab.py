@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from benchmarks.commands.masks import app
 from benchmarks.mask_lab import figures, relation, rules, sweep
 from benchmarks.mask_lab.attention import Attention
-from benchmarks.mask_lab.compare import compare, other_masks
+from benchmarks.mask_lab.compare import by_layer, compare, marks_of, other_marks
 from benchmarks.mask_lab.rules import Maps, Rule, iou, parse
 from benchmarks.metrics.options import Options
 from benchmarks.metrics.overlap import truth_at
@@ -191,24 +191,59 @@ def index_maps(folder, target, *, count=COUNT, size=(32, 64)):
 
 def test_a_folder_of_true_masks_scores_one_beside_a_run(folder, attention, tmp_path):
     own = sweep.default_setting(attention)
-    theirs = other_masks(attention, index_maps(folder, tmp_path / "masks"), own)
-    found = compare(attention, sweep.masks_of(attention, own), theirs)
-    assert found.b[:3] == (1, 1, 1)
-    assert found.a.value < 1
-    assert found.difference.high < 0
-    assert found.difference.value == pytest.approx(found.a.value - 1)
+    theirs = other_marks(attention, index_maps(folder, tmp_path / "masks"), own)
+    scored = compare(attention, marks_of(attention, own), theirs)
+    assert set(scored) == {"IoU", "precision", "recall", "boundary F"}  # masks have no ranking
+    for found in scored.values():
+        assert found.b[:3] == (1, 1, 1)
+        assert found.a.value < 1
+        assert found.difference.high <= 0
+        assert found.difference.value == pytest.approx(found.a.value - 1)
+
+
+def test_a_folder_of_soft_maps_is_scored_as_a_runs_attention(folder, attention, tmp_path):
+    """The run's own attention, written as anyone might: the same masks and the same scores."""
+    own = sweep.default_setting(attention)
+    average, _ = attention.average(own.timestep)
+    (tmp_path / "maps").mkdir()
+    for number, index in enumerate(attention.known):
+        maps = average[attention.sample == number].numpy()
+        np.save(tmp_path / "maps" / f"{attention.folder.ids[index]}.npy", maps)
+    found = compare(
+        attention, marks_of(attention, own), other_marks(attention, tmp_path / "maps", own)
+    )
+    assert {"AP", "mass inside"} < set(found)
+    for one in found.values():
+        assert one.values_a == pytest.approx(one.values_b)
+    bad = next((tmp_path / "maps").iterdir())
+    np.save(bad, -np.ones((12, 4, 8)))
+    with pytest.raises(UserError, match=f"{bad.name}.*nowhere negative"):
+        other_marks(attention, tmp_path / "maps", own)
+
+
+def test_layers_are_scored_as_the_registry_scores_them(folder, attention):
+    options = Options(masks=attention.masks)
+    rows = score_samples(folder, ["attention-AP", "attention-mass", "mask-precision@0.3"], options)
+    ap, mass, precision = rows
+    frame = by_layer(attention, sweep.default_setting(attention)).set_index(["layers", "timestep"])
+    for score, column in ((ap, "AP"), (mass, "mass inside")):
+        for layer in ("all", "fine"):
+            for timestep in TIMESTEPS:
+                expected = score.details["by layer and timestep"][layer][f"{timestep:g}"]
+                assert frame.loc[(layer, timestep), column] == pytest.approx(expected, abs=1e-4)
+    assert frame.loc[("all", 0.3), "precision"] == pytest.approx(precision.value)
 
 
 def test_masks_of_another_resolution_are_refused_with_both(folder, attention, tmp_path):
     masks = index_maps(folder, tmp_path / "masks", size=(64, 128))
     with pytest.raises(UserError, match=r"\(64, 128\).*32 x 64"):
-        other_masks(attention, masks, sweep.default_setting(attention))
+        other_marks(attention, masks, sweep.default_setting(attention))
 
 
 def test_missing_masks_are_refused_with_both_numbers(folder, attention, tmp_path):
     masks = index_maps(folder, tmp_path / "masks", count=5)
     with pytest.raises(UserError, match=f"5 of the {COUNT}"):
-        other_masks(attention, masks, sweep.default_setting(attention))
+        other_marks(attention, masks, sweep.default_setting(attention))
 
 
 def test_runs_of_other_samples_are_refused(attention, tmp_path):
@@ -216,7 +251,7 @@ def test_runs_of_other_samples_are_refused(attention, tmp_path):
     write_attention(fewer, {"fine": noisy_attention(fewer, 0.4)})
     other = Attention(SampleFolder(fewer), MaskConfig())
     with pytest.raises(UserError, match=f"{COUNT} samples and .* 5"):
-        other_masks(attention, other, sweep.default_setting(attention))
+        other_marks(attention, other, sweep.default_setting(attention))
 
 
 def values(miou, seqacc, length=None):
@@ -287,7 +322,8 @@ def test_the_command_line_sweeps_compares_and_relates(folder, tmp_path):
     masks = index_maps(folder, tmp_path / "masks")
     found = run(app, ["compare", str(folder), str(masks), "--out", str(out)])
     assert found.exit_code == 0, found.output
-    assert (out / "compare.png").is_file()
+    assert {"compare.png", "compare.csv", "layers.csv"} <= {path.name for path in out.iterdir()}
+    assert "| boundary F |" in (out / "compare.md").read_text()
     for arguments, message in (
         (["sweep", str(tmp_path / "nowhere")], "neither a folder of samples"),
         (["sweep", str(folder), "--blur", "2,1"], "odd kernel"),
