@@ -89,10 +89,9 @@ def by_layer(attention: Attention, setting: Setting) -> "pd.DataFrame":
     rows = []
     for timestep in attention.timesteps:
         for layer in (ALL_LAYERS, *attention.layers):
-            place = {"timestep": timestep, "layers": layer}
-            marks = marks_of(attention, setting.at(**place))
+            marks = marks_of(attention, setting.at(timestep, layer))
             means = {k: float(v.mean()) for k, v in scores(attention, marks).items()}
-            rows.append({**place, **means})
+            rows.append({"timestep": timestep, "layers": layer, **means})
     return pd.DataFrame(rows)
 
 

@@ -59,14 +59,4 @@ STUDY = Study(
         Contrast(variant="dreamtext-objective", against="unsupervised"),
         Contrast(variant="dreamtext-objective", against="udifftext-objective", task="editing"),
     ),
-    metrics=(
-        "SeqAcc/raw",
-        "SeqAcc-ci/raw",
-        "NED/raw",
-        "mIoU",
-        "FID/raw",  # where its weights are given, as LPIPS
-        "FD-EffNetLite0/raw",
-        "LPIPS/raw",
-        "effdist/raw",
-    ),
 )

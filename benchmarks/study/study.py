@@ -100,14 +100,12 @@ class Study:
     seeds: tuple[int, ...] = (0, 1, 2)
     benchmarks: tuple[Benchmark, ...] = (RECONSTRUCTION, EDITING)
     metrics: tuple[str, ...] = (
-        "SeqAcc/raw",
-        "SeqAcc-ci/raw",
-        "NED/raw",
-        "mIoU",
-        "FID/raw",  # where its weights are given, as LPIPS
-        "FD-EffNetLite0/raw",
-        "LPIPS/raw",
-        "effdist/raw",
+        *("SeqAcc/raw", "SeqAcc-either/raw", "judges-agree/raw", "SeqAcc-ci/raw", "NED/raw"),
+        *("mIoU", "attention-AP"),
+        *("KID-EffNetLite0/raw", "FD-EffNetLite0/raw"),
+        *("FID/raw", "FID-pytorch/raw", "LPIPS/raw"),  # where their weights are given
+        *("effdist/raw", "glyph-similarity/raw"),
+        *("PSNR-background/raw", "text-survival/raw"),
     )
 
     def __post_init__(self) -> None:
