@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
-from baselines.request import Answer, Request
+from baselines.request import Answer, Request, Status
 from baselines.system import Capabilities, System
 from dreamtext.configs.schema import Checked, option, signature
 from dreamtext.data.exported import Export
@@ -33,7 +33,8 @@ class BroughtSettings(Checked):
 
     results: str = option("", identity=False)
     export: str = option("", identity=False)
-    partial: bool = False  # missing pictures count as failures instead of being refused
+    # Of pictures that are not there: refused, counted as failures, or left out of all scores.
+    missing: Literal["refused", "failures", "left_out"] = "refused"
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,9 @@ class Results:
         if missing and not (self.partial and there):
             raise UserError(
                 f"{len(missing)} of the {len(wanted)} pictures are missing in '{self.folder}': "
-                f"{_few([f'{id}.png' for id in missing])}. Paint them, or ask for --partial (in a "
-                "study partial=true), which counts them as failures and also scores the rest apart"
+                f"{_few([f'{id}.png' for id in missing])}. Paint them, or ask for --partial, which "
+                "counts them as failures and also scores the rest apart (in a study missing=failures, or "
+                "missing=left_out)"
             )
         return there
 
@@ -160,7 +162,7 @@ class Brought(System):
     @cached_property
     def results(self) -> Results:
         folder = Path(self._given("results"))
-        return Results(folder, self.export, self.settings.partial)
+        return Results(folder, self.export, self.settings.missing != "refused")
 
     def _given(self, name: str) -> str:
         if value := getattr(self.settings, name):
@@ -216,7 +218,8 @@ class Brought(System):
                 )
             path = self._checked.files.get(self._ids[asked])
             if path is None:
-                answer = Answer(id=request.id, status="unsupported", reason="it was not brought")
+                status: Status = "unsupported" if self.settings.missing == "left_out" else "error"
+                answer = Answer(id=request.id, status=status, reason="it was not brought")
             else:
                 with Image.open(path) as picture:
                     answer = Answer(id=request.id, image=np.asarray(picture))

@@ -67,7 +67,8 @@ def submission(
 
 
 def study(submission: Submission, scoring: Sequence[str] = ()) -> "Study":
-    """The study that a submission is: its one variant on every task of its export.
+    """The study that a submission is: its one variant on every task of its export. A partial one
+    has a second variant, which leaves out what is missing instead of counting it as failures.
 
     Args:
         scoring: overrides as `scoring.judge=NAME`.
@@ -77,16 +78,22 @@ def study(submission: Submission, scoring: Sequence[str] = ()) -> "Study":
 
     export, results = submission.export, submission.results
     settings = [f"results={_text(str(results.folder))}", f"export={_text(str(export.folder))}"]
-    settings += ["partial=true"] if results.partial else []
     name = submission.slug
+    variants = {name: "refused"}
+    if results.partial:
+        variants = {name: "failures", f"{name} (brought only)": "left_out"}
     frozen = {task: export.frozen(task) for task in export.about["manifests"]}
+    counted = f"{len(results.files)} of {len(export.lines)}"
     return Study(
         name=name,
-        question=f"{submission.told['name']}: pictures brought by the user, painted on the export "
-        f"{export.key}.",
+        question=f"{submission.told['name']}: {counted} pictures brought by the user, painted "
+        f"on the export {export.key}.",
         preset=_PRESET,
         overrides=(*_data_overrides(export), *scoring),
-        variants=(Variant(name=name, system="folder", overrides=tuple(settings)),),
+        variants=tuple(
+            Variant(name=known, system="folder", overrides=(*settings, f"missing={missing}"))
+            for known, missing in variants.items()
+        ),
         reference=name,
         seeds=tuple(range(export.seeds)),
         benchmarks=tuple(

@@ -158,6 +158,8 @@ def _of_folder(folder: Path, above: Path) -> list[Standing]:
         direction = directions().get(row.metric)
         if direction is None or row.metric.endswith(("/truth", "-ceiling")):
             continue
+        if about["names"] and row.variant not in about["names"]:
+            continue  # a partial folder's scores over what was brought alone: chosen samples
         known = row.low == row.low  # not NaN: without an interval nothing can be told apart
         found.append(
             Standing(
