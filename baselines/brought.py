@@ -68,8 +68,8 @@ class Results:
             raise UserError(
                 f"{len(missing)} of the {len(wanted)} pictures are missing in '{self.folder}': "
                 f"{_few([f'{id}.png' for id in missing])}. Paint them, or ask for --partial, which "
-                "counts them as failures and also scores the rest apart (in a study missing=failures, or "
-                "missing=left_out)"
+                "counts them as failures and also scores the rest apart (in a study "
+                "missing=failures, or missing=left_out)"
             )
         return there
 
