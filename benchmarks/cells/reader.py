@@ -97,7 +97,9 @@ class RunCell:
 
         lines = (self.runs["sample"].folder / SAMPLES).read_text().splitlines()
         samples = pd.DataFrame([json.loads(line) for line in lines]).astype({"id": str})
-        samples = samples.set_index("id").drop(columns=["box", "quad"], errors="ignore")
+        samples = samples.set_index("id").drop(
+            columns=["box", "quad", "neighbours"], errors="ignore"
+        )
         for row in self.runs["score"].scores():
             readings = row.get("details", {}).get("readings", {})
             for place, reader in enumerate(_READERS if readings else ()):

@@ -96,7 +96,8 @@ def assemble(manifest: Manifest, dataset: "Dataset", folder: Path) -> None:
             characters.append(sample.characters)
             known.append(sample.has_characters)
             answer = {k: arrays[k][place].item() for k in ANSWERED if k in arrays}
-            lines.append(_line(sample, entry) | answer)
+            others = _neighbours(dataset, entry)
+            lines.append(_line(sample, entry) | answer | others)
         for name, array in arrays.items():
             if name.startswith(_ATTENTION):
                 attention.setdefault(name.removeprefix(_ATTENTION), []).append(array)
@@ -119,10 +120,20 @@ def _line(sample: "Sample", entry: Entry) -> dict[str, Any]:
         "source_word": sample.word,
         "word": entry.word,
         "box": [int(v) for v in box],
-        "quad": [[round(float(v), 3) for v in corner] for corner in sample.quad],
+        "quad": _corners(sample.quad),
         "noise_seed": entry.noise_seed,
         **sample.attributes,
     }
+
+
+def _neighbours(dataset: "Dataset", entry: Entry) -> dict[str, Any]:
+    found = dataset.neighbours(entry.index)
+    named = [{"word": word, "quad": _corners(quad)} for word, quad in found]
+    return {"neighbours": named} if named else {}
+
+
+def _corners(quad: np.ndarray) -> list[list[float]]:
+    return [[round(float(v), 3) for v in corner] for corner in quad]
 
 
 def _write_attention(folder: Path, maps: Arrays) -> None:

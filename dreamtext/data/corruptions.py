@@ -66,6 +66,9 @@ class Corrupted(Dataset):
         other = self.dataset.target(index, word)
         return None if other is None else self._apply(other, index)
 
+    def neighbours(self, index: int) -> list[tuple[str, np.ndarray]]:
+        return self.dataset.neighbours(index)
+
     def _apply(self, sample: Sample, index: int) -> Sample:
         return corrupt(sample, self.corruption, self.severity, np.random.default_rng([index]))
 

@@ -1,5 +1,7 @@
 """A split of a prepared data set: words addressed by index, the same index the same sample."""
 
+from functools import cached_property
+
 import numpy as np
 
 from dreamtext.configs.sections import DataConfig
@@ -58,6 +60,26 @@ class PreparedDataset(Dataset):
     def __getitem__(self, index: int) -> Sample:
         entry = self.index.entry(int(self.rows[index]))
         return draw(self.config, self.format, entry, self.files)
+
+    def neighbours(self, index: int) -> list[tuple[str, np.ndarray]]:
+        """The other words of the picture that the index has, whole inside the sample's window."""
+        row = int(self.rows[index])
+        entry = self.index.entry(row)
+        size = (self.config.width, self.config.height)
+        window = crop.fit(entry.mark.quad, entry.size, size, self.config.word_area)
+        found = []
+        for other in np.flatnonzero(self._images == self._images[row]):
+            if other != row:
+                mark = self.index.entry(int(other)).mark
+                quad = window.points(mark.quad)
+                if (quad >= 0).all() and (quad <= size).all():
+                    found.append((mark.word, quad))
+        return found
+
+    @cached_property
+    def _images(self) -> np.ndarray:
+        """The number of the picture that each of the index's words stands in."""
+        return self.index.image_of(np.arange(len(self.index)))
 
 
 def draw(config: DataConfig, form: Format, entry: Entry, files: Files) -> Sample:

@@ -101,6 +101,11 @@ class Dataset(ABC):
         can know: same region, same pixels where no text is, characters of the other word."""
         return None
 
+    def neighbours(self, index: int) -> list[tuple[str, np.ndarray]]:
+        """The other words in a sample's picture that are known, with their corners (4, 2) in it as
+        `Sample.quad`; those cut by the picture's frame are left out."""
+        return []
+
     def order(self, seed: int, epoch: int) -> np.ndarray:
         """(n,) the order of all indices in an epoch of training."""
         return np.random.default_rng([seed, epoch]).permutation(len(self))

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.data_scenes import WORD, box, prepared, scene
 from PIL import Image
 
 from benchmarks.runs.manifest import Benchmark, draw, open_samples
+from benchmarks.samples.folder import SampleFolder
 from benchmarks.samples.painting import paint
 from dreamtext.configs.sections import DataConfig
 
@@ -81,3 +83,14 @@ def test_the_pictures_are_corrupted_as_the_benchmark_says(tmp_path: Path) -> Non
         for d in ("plain", "blurred")
     )
     assert np.abs(np.diff(soft, axis=1)).mean() < 0.7 * np.abs(np.diff(sharp, axis=1)).mean()
+
+
+def test_the_other_words_of_a_picture_are_written_down(tmp_path: Path) -> None:
+    prepared("icdar13", tmp_path / "data", scene(WORD, ("THERE", box(100, 300, 250, 60))))
+    config = DataConfig(name="icdar13", root=str(tmp_path / "data"), height=512, width=512)
+    manifest = draw(config, Benchmark(n=2, split="train"))
+    paint(Erasing(), manifest, open_samples(config, manifest), tmp_path / "samples")
+    records = {r.word: r for r in SampleFolder(tmp_path / "samples").records}
+    (neighbour,) = records["HELLO"].neighbours
+    assert neighbour.word == "THERE"
+    assert np.allclose(neighbour.quad, records["THERE"].quad)

@@ -1,5 +1,6 @@
 """ICDAR13: what only its layout can get wrong."""
 
+import dataclasses
 from pathlib import Path
 
 import cv2
@@ -8,6 +9,7 @@ from helpers.data_scenes import WORD, scene, whole
 
 from dreamtext.data.annotation import Reason
 from dreamtext.data.prepare import prepare
+from dreamtext.data.prepared import PreparedDataset
 
 
 def _icdar(root: Path, content: bytes, name: str = "gt_img_1.txt", split: str = "Test") -> dict:
@@ -37,6 +39,23 @@ def test_icdar_lines_of_every_kind(content, word, name, tmp_path):
     report = _icdar(tmp_path, content, name)
     assert report["splits"]["test"] == 1
     assert whole("icdar13", tmp_path, "test")[0].word == word
+
+
+def test_the_other_words_of_a_picture_are_its_neighbours(tmp_path):
+    _icdar(tmp_path, b"100, 100, 350, 160, HELLO\n100, 200, 350, 260, THERE\n0, 400, 300, 500, AT")
+    dataset = whole("icdar13", tmp_path, "test")
+    by_word = {dataset[i].word: dataset.neighbours(i) for i in range(len(dataset))}
+    (named, quad), (other, _) = by_word["HELLO"]
+    assert (named, other) == ("THERE", "AT")
+    there = next(dataset[i] for i in range(len(dataset)) if dataset[i].word == "THERE")
+    assert quad.tolist() == there.quad.tolist()
+    assert [word for word, _ in by_word["AT"]] == ["HELLO", "THERE"]
+    # Zoomed in on one word, what the frame cuts is no neighbour.
+    config = dataclasses.replace(dataset.config, word_area=0.2)
+    near = PreparedDataset(config, "test")
+    assert [word for word, _ in near.neighbours(0)] != [word for word, _ in by_word["HELLO"]]
+    for _, corners in near.neighbours(0):
+        assert ((corners >= 0) & (corners <= 512)).all()
 
 
 def test_icdar_bytes_that_are_no_utf8_lose_only_their_word(tmp_path):
