@@ -213,9 +213,11 @@ def export_model(
     run: Annotated[Path, typer.Argument(help="Folder of a finished training run")],
     out: Annotated[Path, typer.Argument(help="Where the model goes")],
 ) -> None:
-    """Write a trained model in half precision, with its origin: small enough to ship."""
+    """Write a trained model in half precision, small enough to ship, with its origin, the scores
+    of its scored runs and a model card."""
     import torch
 
+    from benchmarks.exchange import cards
     from benchmarks.runs.folder import PROVENANCE, load
     from dreamtext.files import write_json
     from dreamtext.weights.checkpoints import load_model, save_model
@@ -227,6 +229,8 @@ def export_model(
     about = trained.provenance()
     about["git"].pop("diff", None)
     write_json(out / PROVENANCE, {"run": trained.name, "title": trained.title, **about})
+    cards.keep_scores(trained, out)
+    cards.write(out)
     typer.echo(out)
 
 

@@ -14,8 +14,8 @@ app = typer.Typer(
 RESULTS = Path("results")
 
 
-@app.command()
-def export(
+@app.command("export")
+def export_(
     out: Annotated[Path, typer.Argument(help="A new folder")],
     overrides: Annotated[
         list[str] | None,
@@ -67,13 +67,19 @@ def score(
     judge: Annotated[str | None, typer.Option(help="Who reads, as for `dreamtext score`")] = None,
     inception: Annotated[Path | None, typer.Option(help="Your inception-2015-12-05.pt")] = None,
     alexnet: Annotated[Path | None, typer.Option(help="Your alexnet-owt-7be5be79.pth")] = None,
+    export: Annotated[
+        bool,
+        typer.Option(
+            "--export", help="Also as CSV, Hugging Face's YAML and Every Eval Ever's JSON"
+        ),
+    ] = False,
     runs: RunsOption = None,
     out: Annotated[
         Path | None, typer.Option(help="Where the scores go [default: results/brought/<name>]")
     ] = None,
 ) -> None:
     """Score a folder of pictures by their ids, whoever painted them."""
-    from benchmarks.exchange import brought
+    from benchmarks.exchange import brought, formats
     from dreamtext.data.exported import Export
     from slurm.stopping import StopFlag
 
@@ -88,6 +94,8 @@ def score(
         brought.score(cells, stop)
     brought.write(found, study, cells, folder)
     typer.echo((folder / "table.md").read_text())
+    if export:
+        typer.echo(formats.write(folder, formats.images_of(cells)))
     typer.echo(
         f"{len(found.results.files)} of {len(found.export.lines)} pictures; see "
         f"{folder}/report.html and `dreamtext benchmark leaderboard`"
@@ -116,3 +124,13 @@ def leaderboard(
     write_text(path, board.page(rows, metric))
     typer.echo(board.text(shown))
     typer.echo(f"{len(rows):,} scores; see {path}")
+
+
+@app.command()
+def card(
+    folder: Annotated[Path, typer.Argument(help="Folder of an exported model")],
+) -> None:
+    """Write a model's card again from the files beside it, as `export-model` wrote it."""
+    from benchmarks.exchange import cards
+
+    typer.echo(cards.write(folder))

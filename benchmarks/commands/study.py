@@ -52,11 +52,24 @@ def run(
 
 @app.command()
 @selecting
-def report(selection: Selection, out: Out = None) -> None:
+def report(
+    selection: Selection,
+    out: Out = None,
+    export: Annotated[
+        bool,
+        typer.Option(
+            "--export", help="Also as CSV, Hugging Face's YAML and Every Eval Ever's JSON"
+        ),
+    ] = False,
+) -> None:
     """Write a study's tables, figures and page from what is done so far; scored cells are kept."""
     folder = selection.results_folder(out)
     write_report(selection, folder)
     typer.echo(f"{folder}/report.html")
+    if export:
+        from benchmarks.exchange import formats
+
+        typer.echo(formats.write(folder, formats.images_of(selection.cells)))
 
 
 def run_here(

@@ -27,12 +27,14 @@ class Standing:
     """A system's score, and its rank among those of the same `board`.
 
     Attributes:
+        system: its name for people; `variant` is that in its folder's tables.
         source: the study it is of, or that the user brought it.
         first, last: the span of its rank among `rivals` systems; 0 where it has none.
         overlaps: the systems it is not told apart from.
     """
 
     system: str
+    variant: str
     source: str
     licence: str
     data: str
@@ -72,7 +74,7 @@ def read(folder: Path) -> list[Standing]:
     """
     found: dict[tuple, Standing] = {}
     for scores in sorted([*folder.glob("*/scores.csv"), *folder.glob("brought/*/scores.csv")]):
-        for row in _of_folder(scores.parent, folder):
+        for row in of_folder(scores.parent):
             # A reference is the same in every study that has it.
             found.setdefault((row.board, row.system, row.value), row)
     if not found:
@@ -145,7 +147,8 @@ def chosen(
     return kept
 
 
-def _of_folder(folder: Path, above: Path) -> list[Standing]:
+def of_folder(folder: Path) -> list[Standing]:
+    """The scores over all seeds of a study's folder or of one of brought pictures; unranked."""
     import pandas as pd
 
     table = pd.read_csv(folder / "scores.csv", dtype={"seed": str, "backbone": str})
@@ -164,6 +167,7 @@ def _of_folder(folder: Path, above: Path) -> list[Standing]:
         found.append(
             Standing(
                 system=about["names"].get(row.variant, row.variant),
+                variant=row.variant,
                 source=about["source"],
                 licence=about["licences"].get(row.variant, UNKNOWN) or UNKNOWN,
                 data=about["data"],
@@ -176,7 +180,7 @@ def _of_folder(folder: Path, above: Path) -> list[Standing]:
                 low=row.low if known else float("-inf"),
                 high=row.high if known else float("inf"),
                 n=int(row.n),
-                folder=folder.relative_to(above).as_posix(),
+                folder=folder.name,
             )
         )
     return found
@@ -217,8 +221,7 @@ def _licence(system: str) -> str:
 
 @cache
 def directions() -> dict[str, str]:
-    """higher or lower, by metric; with those over supported samples alone."""
+    """higher or lower, by metric."""
     from benchmarks.metrics.registry import registered
 
-    known: dict[str, str] = {name: metric.direction for name, metric in registered().items()}
-    return known | {f"{name} (supported)": way for name, way in known.items()}
+    return {name: metric.direction for name, metric in registered().items()}

@@ -19,6 +19,7 @@ REST = {
     "n": 9,
     "manifest": "m",
     "folder": "s",
+    "variant": "v",
 }
 
 
