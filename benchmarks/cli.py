@@ -2,6 +2,8 @@
 
 import errno
 import sys
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +20,7 @@ from benchmarks.commands import (  # noqa: F401 - two add to study's
     watch,
 )
 from dreamtext.errors import RunError, UserError
-from slurm.errors import SlurmError, SlurmInputError
+from slurm.errors import SlurmError, SlurmInputError, SlurmWarning
 
 if TYPE_CHECKING:
     from benchmarks.runs.folder import Run
@@ -252,6 +254,7 @@ def _execute(run: "Run", force: bool) -> None:
 
 def main() -> None:
     """The `dreamtext` command: exit code 2 for misuse, 1 for failure, each with one paragraph."""
+    warnings.formatwarning = _plainly
     try:
         app()
     except (UserError, SlurmInputError) as error:
@@ -268,6 +271,20 @@ def main() -> None:
         if error.errno in (errno.EACCES, errno.EROFS, errno.ENOENT, errno.ENOTDIR):
             _leave(f"{error.strerror}: {error.filename}; check the path and its permissions", 1)
         raise
+
+
+def _plainly(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    line: str | None = None,
+    usual: Callable[..., str] = warnings.formatwarning,
+) -> str:
+    """The launcher's warnings are for people; others keep the line they come from."""
+    if issubclass(category, SlurmWarning):
+        return f"dreamtext: {message}\n"
+    return usual(message, category, filename, lineno, line)
 
 
 def _leave(message: object, code: int) -> None:

@@ -3,16 +3,51 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
+
+from dreamtext.errors import Interrupted
 
 # What `dreamtext.training.loop.train` leaves in its folder.
 LOG = "log.jsonl"
 MODEL = "model"
 CHECKPOINTS = "checkpoints"
 VALIDATION = "validation"
+
+
+_may_write: ContextVar[Callable[[], bool]] = ContextVar("may_write", default=lambda: True)
+
+
+@contextmanager
+def writing_while(may_write: Callable[[], bool]) -> Iterator[None]:
+    """Within the block, `may_write` is asked before every write to a run's folder."""
+    before = _may_write.set(may_write)
+    try:
+        yield
+    finally:
+        _may_write.reset(before)
+
+
+def refuse_if_overtaken() -> None:
+    """Before a write that others could see.
+
+    A process that was suspended may wake up after another has taken its folder over.
+
+    Raises:
+        Interrupted: the folder is another's by now.
+    """
+    if not _may_write.get()():
+        raise Interrupted("another process has taken the run over; this one leaves it alone")
+
+
+def to_disk(path: Path) -> None:
+    """Wait until a file, or the files of a folder, would survive a power cut."""
+    for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+        with file.open("rb") as opened:
+            os.fsync(opened.fileno())
 
 
 def file_hash(path: Path) -> str:
@@ -32,8 +67,8 @@ def written_whole(path: Path) -> Iterator[Path]:
     beside = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         yield beside
-        with beside.open("rb") as file:
-            os.fsync(file.fileno())
+        to_disk(beside)
+        refuse_if_overtaken()
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)

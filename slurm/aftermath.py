@@ -1,39 +1,54 @@
-"""`python -m slurm.aftermath HOME TOKEN CODE`: in the batch script, after the step has ended.
+"""`python -m slurm.aftermath HOME TOKEN CODE [SETUP]`: in the batch script, after the step's end.
 
 The step may have been killed together with the process that watches the task (out of memory,
 kill -9, another rank's crash). The batch script survives that; here it finds an attempt that
 started and never ended, says why, and puts the job back into the queue unless that is the third
 time. If the node itself is gone, SLURM requeues the job; what even that leaves over is judged by
-the collecting job.
+the collecting job. SETUP is the line of the batch script that failed before there was a step.
 """
 
 import re
 import sys
 from pathlib import Path
 
-from slurm import attempts, job, queue, records
-from slurm.errors import SlurmError
-from slurm.task import CANCELLED, Task
+from slurm import attempts, nodes, queue, ranks, records
+from slurm.judgement import explain_exit, keep_rank_failure, record_failure
+from slurm.task import Task
 
 OUT_OF_MEMORY = re.compile(r"memory limit|oom.kill|out of memory|OUT_OF_MEMORY", re.I)
 
 
-def main(home: Path, token: str, code: int) -> None:
-    task = _task(home, token)
-    if task is None or task.done or task.failed:
-        return
-    last = attempts.read(task.folder)[-1:]
-    if not last or last[0]["outcome"] not in ("started", "interrupted"):
-        return  # blocked, or judged already
-    state = _state(attempts.job_id())
-    if state == "CANCELLED":
-        note_cancelled(task.folder)
-    elif state == "TIMEOUT" or (state == "RUNNING" and code):
-        if state == "RUNNING" and last[0].get("cause") == "SIGUSR2":
-            return  # being requeued
-        cause, error = explain(state, code, _log(home))
-        if job.record_failure(Path(task.folder), cause, error) == "again":
-            queue.requeue(attempts.job_id())
+def main(home: Path, token: str, code: int, setup: str = "") -> None:
+    state = queue.state(attempts.job_id())
+    verdicts = [
+        _judge(home, token, task, code, state, setup)
+        for task in _tasks(home, token)
+        if not task.done and not task.failed
+    ]
+    if "again" in verdicts:
+        queue.requeue(attempts.job_id())
+        nodes.keep_away(home, token, attempts.job_id())
+
+
+def _judge(home: Path, token: str, task: Task, code: int, state: str, setup: str) -> str:
+    folder = Path(task.folder)
+    if state != "RUNNING":
+        return ""  # SLURM ends the job, and does not say why before it has: the collecting job asks
+    if setup:
+        words = f"exit code {code} of the setup line: {setup}"
+        return record_failure(folder, "setup", words, str(home), token)
+    last = (attempts.read(folder) or [{"outcome": ""}])[-1]
+    if last["outcome"] not in ("started", "interrupted"):
+        return ""  # blocked, judged already, or being requeued
+    if last["outcome"] == "interrupted":
+        return "again"  # it saved and left, and nobody has put it back yet
+    if not code:
+        return ""
+    cause, error = explain(state, code, _log(home))
+    if cause == "killed" and (other := ranks.first_failure(folder)):
+        keep_rank_failure(folder, other)
+        cause, error = other["cause"], other["message"]
+    return record_failure(folder, cause, error, str(home), token)
 
 
 def explain(state: str, code: int, log: str = "") -> tuple[str, str]:
@@ -42,36 +57,17 @@ def explain(state: str, code: int, log: str = "") -> tuple[str, str]:
         return "memory", "out of memory: SLURM killed the job, which used more than it asked for"
     if state == "TIMEOUT":
         return "time", "the time limit came before the task had saved and left"
-    if state in ("NODE_FAIL", "BOOT_FAIL"):
-        return "node", f"the node failed ({state})"
     if code > 128:
-        return job.explain_exit(code)
+        return explain_exit(code)
     return "killed", "the step was killed"
 
 
-def note_cancelled(folder: str) -> None:
-    """Somebody took the job from the queue: final, but no fault of the task."""
-    error = "cancelled while it was running (scancel)"
-    attempts.append(folder, "cancelled", cause=CANCELLED, error=error)
-    attempts.write_failure(folder, CANCELLED, error)
-
-
-def _task(home: Path, token: str) -> Task | None:
-    for submission in reversed(records.load_all(home)):
-        for record in submission.jobs:
-            if record.token == token:
-                return dict(record.elements()).get(attempts.job_id())
-    return None
-
-
-def _state(job_id: str) -> str:
-    """SLURM's word for the job right now; empty if it does not answer."""
-    try:
-        out = queue.run(["scontrol", "show", "job", "-o", job_id])
-    except SlurmError:
-        return ""
-    match = re.search(r"\bJobState=(\w+)", out)
-    return match[1] if match else ""
+def _tasks(home: Path, token: str) -> list[Task]:
+    """What this job's array element was to do."""
+    owner = records.owner(home, token)
+    if owner is None:
+        return []
+    return [task for id_, task in owner[1].elements() if id_ == attempts.job_id()]
 
 
 def _log(home: Path) -> str:
@@ -85,4 +81,4 @@ def _log(home: Path) -> str:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
+    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), *sys.argv[4:5])

@@ -1,9 +1,11 @@
 """The history of a task's attempts, and when to stop trying.
 
 `attempts.jsonl` in the task's folder: a line when an attempt starts and one when it ends, each
-appended in one write, so that a killed attempt is known by its missing end.
+appended in one write, so that a killed attempt is known by its missing end. Only what the program
+did wrong counts as a failure; a node that went away or a higher partition's claim does not.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -12,28 +14,40 @@ import time
 from pathlib import Path
 from typing import Any, Literal
 
-from slurm.task import CANCELLED, FAILED, read_failure, sentence
+from slurm.files import write_json
+from slurm.progress import progress
+from slurm.task import CANCELLED, DISK, FAILED, read_failure, sentence
 
 ATTEMPTS = "attempts.jsonl"
 SAME_FAILURES = 3  # a task that fails in the same way this often is given up
 ALL_FAILURES = 9  # and so is one that finds a new way every time
+MOST_FAILURES = 50  # and one that fails for ever, though each time a little further
+IDLE_STARTS = 20  # and one that was started this often and never got any further
+RESERVE = ".failure-reserve"  # room for FAILED.json when the disk is full
 
-Outcome = Literal["started", "done", "interrupted", "failed", "cancelled", "retry"]
+Outcome = Literal[
+    "started", "done", "interrupted", "requeued", "taken", "failed", "cancelled", "retry"
+]
 
 
 def append(folder: str | Path, outcome: Outcome, **values: Any) -> None:
-    """Add a line; `cause` is a short word (python, killed, memory, ...), `error` a sentence."""
+    """Add a line; `cause` is a short word (python, killed, memory, ...), `error` a sentence.
+
+    A full disk loses the line, and nothing else.
+    """
     line = {
         "time": time.time(),
         "outcome": outcome,
         "host": socket.gethostname(),
         "node": os.environ.get("SLURMD_NODENAME", ""),
         "job": job_id(),
+        "progress": progress(folder),
         **values,
     }
     descriptor = os.open(Path(folder, ATTEMPTS), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
     try:
-        os.write(descriptor, (json.dumps(line) + "\n").encode())
+        with contextlib.suppress(OSError):
+            os.write(descriptor, (json.dumps(line) + "\n").encode())
     finally:
         os.close(descriptor)
 
@@ -54,24 +68,40 @@ def read(folder: str | Path) -> list[dict[str, Any]]:
 
 
 def exhausted(folder: str | Path) -> str:
-    """Why no further attempt should be made; empty if one should."""
+    """Why no further attempt should be made; empty if one should.
+
+    Failures count from the last time the task got further than ever before.
+    """
     failures: list[str] = []
+    furthest = -1
+    idle = total = 0
     for line in read(folder):
-        if line["outcome"] == "retry":
-            failures.clear()  # somebody looked and asked for another try
-        elif line["outcome"] == "failed":
-            failures.append(_way(line))
+        here = int(line.get("progress", 0))
+        if line["outcome"] == "retry":  # somebody looked and asked for another try
+            failures.clear()
+            idle = total = 0
+        elif here > furthest and furthest >= 0:
+            failures.clear()
+            idle = 0
+        furthest = max(furthest, here)
+        if line["outcome"] == "failed":
+            failures.append(way(line))
+            total += 1
+        elif line["outcome"] == "started":
+            idle += 1
     if failures and failures.count(failures[-1]) >= SAME_FAILURES:
         return f"failed in the same way {SAME_FAILURES} times"
-    if len(failures) >= ALL_FAILURES:
-        return f"failed {ALL_FAILURES} times"
+    if len(failures) >= ALL_FAILURES or total >= MOST_FAILURES:
+        return f"failed {max(len(failures), total)} times"
+    if idle >= IDLE_STARTS:
+        return f"started {IDLE_STARTS} times without getting any further"
     return ""
 
 
-def open_attempt(folder: str | Path) -> dict[str, Any] | None:
-    """The attempt that started and, as far as the folder tells, never ended."""
-    lines = read(folder)
-    return lines[-1] if lines and lines[-1]["outcome"] == "started" else None
+def reserve(folder: str | Path) -> None:
+    """Keep room for a failure's words: a full disk is a failure too."""
+    with contextlib.suppress(OSError):
+        Path(folder, RESERVE).write_bytes(b" " * 8192)
 
 
 def write_failure(folder: str | Path, cause: str, error: str, gave_up: str = "") -> None:
@@ -88,9 +118,16 @@ def write_failure(folder: str | Path, cause: str, error: str, gave_up: str = "")
         "node": os.environ.get("SLURMD_NODENAME", socket.gethostname()),
         "time": time.time(),
     }
-    draft = Path(folder, f".{FAILED}-{os.getpid()}")
-    draft.write_text(json.dumps(values, indent=1), encoding="utf-8")
-    os.replace(draft, Path(folder, FAILED))
+    path, room = Path(folder, FAILED), Path(folder, RESERVE)
+    try:
+        write_json(path, values, indent=1)
+    except OSError:
+        # In the place that was kept: whoever overwrites needs no more room.
+        text = json.dumps({**values, "traceback": str(values["traceback"])[-4000:]})[:8192]
+        with open(room, "r+b") as file:
+            file.write(text.encode().ljust(8192))
+        os.replace(room, path)
+    room.unlink(missing_ok=True)
 
 
 def clear_failure(folder: str | Path) -> None:
@@ -106,9 +143,9 @@ def clear_failure(folder: str | Path) -> None:
     append(folder, "retry", cause=failure.get("cause", ""), error=sentence(failure))
 
 
-def was_cancelled(folder: str | Path) -> bool:
-    """Whether the task failed only because somebody took it from the queue."""
-    return read_failure(folder).get("cause") == CANCELLED
+def may_go_on(folder: str | Path) -> bool:
+    """Whether the task failed only for want of leave or room: taken from the queue, a full disk."""
+    return read_failure(folder).get("cause") in (CANCELLED, DISK)
 
 
 def job_id() -> str:
@@ -118,6 +155,6 @@ def job_id() -> str:
     return os.environ.get("SLURM_JOB_ID", "")
 
 
-def _way(line: dict[str, Any]) -> str:
+def way(line: dict[str, Any]) -> str:
     """What makes two failures the same: cause and message, whatever numbers stand in it."""
     return re.sub(r"0x[0-9a-f]+|\d+", "#", f"{line.get('cause')}: {line.get('error')}")

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from slurm import attempts
-from slurm.job import OUTPUT
+from slurm import attempts, ranks
+from slurm.ranks import output_name
 from slurm.task import Task, read_failure, sentence
 
 # First match wins. What is matched: the cause, the message, the traceback and the last output.
 _LIKELY = (
+    (r"exit code .* of the setup line", "a line of `setup` in cluster.toml does not work there"),
     (r"CUDA out of memory|OutOfMemoryError", "out of memory on the GPU: a smaller batch"),
     (
         r"\bmemory\b.*SLURM killed|oom.kill|MemoryError|out of memory|Cannot allocate memory",
@@ -27,6 +28,7 @@ _LIKELY = (
         r"\bnan\b|not finite|non-finite|\binf\b loss",
         "the loss became NaN: learning rate, precision",
     ),
+    (r"without getting any further", "save more often: every start ended before the next save"),
     (
         r"\bnode\b|NODE_FAIL|CUDA error|Bus error|Input/output error|ECC|NCCL|Stale file handle",
         "the node or its GPU: retry, and exclude the node if it repeats",
@@ -61,7 +63,9 @@ def group(tasks: Iterable[Task], lines: int = 5) -> list[FailureGroup]:
         message, cause = sentence(failure), str(failure.get("cause", "python"))
         key = re.sub(r"0x[0-9a-f]+|\d+", "#", f"{cause}: {message}")
         if key not in groups:
-            last = last_lines(task.folder, lines)
+            first = ranks.first_failure(Path(task.folder))
+            output = output_name(first["rank"]) if first else output_name(0)
+            last = last_lines(task.folder, lines, output)
             text = "\n".join([cause, message, str(failure.get("traceback", "")), *last])
             groups[key] = FailureGroup(
                 message,
@@ -85,10 +89,10 @@ def likely(text: str) -> str:
     return ""
 
 
-def last_lines(folder: str | Path, count: int) -> list[str]:
+def last_lines(folder: str | Path, count: int, name: str = output_name(0)) -> list[str]:
     """The end of a task's output, without progress bars' overwritten states."""
     try:
-        with open(Path(folder, OUTPUT), "rb") as file:
+        with open(Path(folder, name), "rb") as file:
             file.seek(0, 2)
             file.seek(max(0, file.tell() - 16384))
             text = file.read().decode("utf-8", "replace")

@@ -5,46 +5,75 @@ kernel's out-of-memory killer) leaves somebody to say so. What kills this proces
 after the step, in the batch script (`slurm.aftermath`), and at the latest by the collecting job.
 """
 
+import contextlib
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
-from slurm import attempts, queue
-from slurm.errors import SlurmError, SlurmInputError
-from slurm.lease import STALE_AFTER_S, read_lease
+from slurm import attempts, nodes, queue, ranks
+from slurm.errors import SlurmError
+from slurm.judgement import explain_exit, keep_rank_failure, record_failure
+from slurm.lease import ATTEMPT, holder, release_for
+from slurm.ranks import output_name, rank
 from slurm.stopping import StopFlag
-from slurm.task import DONE, FAILED, Task, read_failure, sentence
+from slurm.task import Task, is_done, read_failure, sentence
 
-OUTPUT = "output.log"
 POLL_S = 0.5
 BUSY_POLL_S = 2.0
 REQUEUE_TRIES = 60
+OTHER_RANKS_S = 2.0  # how long to wait for the word of a rank that failed before rank 0
 
 Verdict = Literal["done", "interrupted", "failed", "again", "busy", "blocked"]
 
 
-def run(values: dict[str, Any]) -> str:
-    """Entry point of a job (through submitit): run one task, requeue it if that is called for."""
-    task = Task.from_dict(values)
+@dataclass(frozen=True)
+class Launch:
+    """How a job runs programs: none of it is the task's own."""
+
+    home: str = ""
+    token: str = ""
+    container: str = ""  # words in front of the program
+    python: str = ""  # the container's interpreter
+
+    def argv(self, task: Task) -> list[str]:
+        """The program's words, with `python` and a container filled in."""
+        first, *rest = task.argv
+        if self.container:
+            inside = shlex.split(self.python) if first == "python" else [first]
+            return [*shlex.split(self.container), *inside, *rest]
+        return [sys.executable if first == "python" else first, *rest]
+
+
+def run(tasks: Sequence[dict[str, Any]], **launch: str) -> str:
+    """Entry point of a job (through submitit): run its tasks, requeue it if that is called for."""
+    how, folders = Launch(**launch), [values["folder"] for values in tasks]
     with StopFlag() as stop:
-        verdict = attend(task, stop)
-    if verdict == "again" or (verdict == "interrupted" and signal.SIGUSR2 in stop.received):
-        if rank() == 0:
-            _requeue()
-        return verdict
-    if verdict != "done":
-        # submitit would turn an exception into a traceback of ours; the folder says it better.
-        sys.stdout.flush()
-        os._exit(1)
-    return verdict
+        verdicts = [attend(Task.from_dict(values), stop, launch=how) for values in tasks]
+    if rank():
+        _leave(0 if "failed" not in verdicts else 1)
+    interrupted = "interrupted" in verdicts
+    if interrupted and not _to_be_requeued(stop, folders):
+        _leave(1)
+    if interrupted or "again" in verdicts:
+        _requeue(how, [Path(folder) for folder in folders])
+    # A pack must not keep from running what waits for its good part: each task says how it ended.
+    if verdicts != ["done"] and len(tasks) == 1:
+        _leave(1)
+    return verdicts[0]
 
 
-def attend(task: Task, stop: StopFlag, capture: bool = True) -> Verdict:
+def attend(
+    task: Task, stop: StopFlag, capture: bool = True, launch: Launch | None = None
+) -> Verdict:
     """Run a task's program until it is done, has failed or was interrupted.
 
     Args:
@@ -56,8 +85,9 @@ def attend(task: Task, stop: StopFlag, capture: bool = True) -> Verdict:
         (failed, but worth another attempt); blocked (a task it needs is not done).
     """
     folder = Path(task.folder)
+    launch = launch or Launch()
     if not folder.is_dir():
-        raise SlurmInputError(
+        raise SlurmError(
             f"{folder} does not exist on {os.uname().nodename}: keep the runs folder on a file "
             f"system that every node sees"
         )
@@ -66,53 +96,63 @@ def attend(task: Task, stop: StopFlag, capture: bool = True) -> Verdict:
             return "done"
         if task.failed:
             return "failed"
-        if missing := [parent for parent in task.after if not Path(parent, DONE).exists()]:
+        if missing := [parent for parent in task.after if not is_done(parent)]:
             _note(folder, f"not started: {', '.join(Path(p).name for p in missing)} not done")
             return "blocked"
         if stop():
             return "interrupted"
-        if rank() == 0 and _busy(folder):
+        if rank() == 0 and holder(folder):
             time.sleep(BUSY_POLL_S)
             continue
-        verdict = _attempt(task, folder, stop, capture)
+        if rank() == 0 and (reason := attempts.exhausted(folder)):
+            attempts.write_failure(folder, "stuck", reason, gave_up=reason)
+            return "failed"
+        verdict = _attempt(task, folder, stop, capture, launch)
         if verdict != "busy":
             return verdict
         time.sleep(BUSY_POLL_S)
 
 
-def rank() -> int:
-    """Which of the job's tasks this process is; rank 0 judges and writes."""
-    return int(os.environ.get("SLURM_PROCID", "0"))
-
-
-def _busy(folder: Path, without: int | None = None) -> bool:
-    """Whether another process holds the folder's lease (`without`: our child's process id)."""
-    lease = read_lease(folder)
-    return lease is not None and lease.pid != without and lease.held(STALE_AFTER_S)
-
-
-def _attempt(task: Task, folder: Path, stop: StopFlag, capture: bool) -> Verdict:
-    head = rank() == 0
+def _attempt(task: Task, folder: Path, stop: StopFlag, capture: bool, launch: Launch) -> Verdict:
+    head, name = rank() == 0, uuid.uuid4().hex
     if head:
+        ranks.forget(folder)
+        attempts.reserve(folder)
         attempts.append(folder, "started", pid=os.getpid())
-    name = OUTPUT if head else f"output-{rank()}.log"
-    with open(folder / name, "ab") if capture else open(os.devnull, "wb") as output:
+    try:
+        code = _program(task, folder, stop, capture, launch, name)
+    except OSError as error:  # there is no such program, or no room for its output
+        if not head:
+            return "failed"
+        words = f"the program could not be started: {error}"
+        return record_failure(folder, "exit", words, launch.home, launch.token)
+    if launch.container and code >= 0:
+        release_for(folder, name)  # its process numbers are not ours: we know, others cannot
+    if code and ranks.size() > 1 and not _told_to_stop(stop):
+        ranks.note_failure(folder, rank(), *explain_exit(code, output_name(rank())))
+    if not head:
+        # A nonzero end lets srun end the whole step (--kill-on-bad-exit); rank 0 is judged then.
+        return "done" if code == 0 or stop() else "failed"
+    return _judge(task, folder, stop, code, launch)
+
+
+def _program(
+    task: Task, folder: Path, stop: StopFlag, capture: bool, launch: Launch, attempt: str
+) -> int:
+    """Run the program to its end; its exit code."""
+    with open(folder / output_name(rank()), "ab") if capture else open(os.devnull, "wb") as output:
         if capture:
             output.write(f"--- {_now()} {attempts.job_id() or 'local'} ---\n".encode())
             output.flush()
         child = subprocess.Popen(
-            _argv(task),
-            env=environment(os.environ),
+            launch.argv(task),
+            env={**os.environ, **ranks.variables(os.environ), ATTEMPT: attempt},
             stdin=subprocess.DEVNULL if capture else None,
             stdout=output if capture else None,
             stderr=subprocess.STDOUT if capture else None,
             preexec_fn=_patient if capture else None,
         )
-        code = _wait(child, stop)
-    if not head:
-        # A nonzero end lets srun end the whole step (--kill-on-bad-exit); rank 0 is judged then.
-        return "done" if code == 0 or stop() else "failed"
-    return _judge(task, folder, stop, child.pid, code)
+        return _wait(child, stop)
 
 
 def _patient() -> None:
@@ -134,95 +174,70 @@ def _wait(child: subprocess.Popen[bytes], stop: StopFlag) -> int:
                 child.send_signal(signal.SIGTERM if number == signal.SIGINT else number)
 
 
-def _judge(task: Task, folder: Path, stop: StopFlag, pid: int, code: int) -> Verdict:
+def _judge(task: Task, folder: Path, stop: StopFlag, code: int, launch: Launch) -> Verdict:
     if task.done:
         attempts.append(folder, "done")
+        (folder / attempts.RESERVE).unlink(missing_ok=True)
         return "done"
     failure = read_failure(folder)
-    if stop() and not failure:
+    other = _other_rank(folder, stop)
+    if stop() and not failure and not other:
         attempts.append(folder, "interrupted", cause=stop.reason)
         return "interrupted"
-    if not failure and code != 0 and _busy(folder, without=pid):
+    if not failure and not other and code != 0 and holder(folder):
         attempts.append(folder, "interrupted", cause="busy")
         return "busy"
-    if failure:
+    if other:
+        keep_rank_failure(folder, other)
+        cause, error = other["cause"], other["message"]
+    elif failure:
         cause, error = str(failure.get("cause") or "python"), sentence(failure)
     else:
         cause, error = explain_exit(code)
-    return record_failure(folder, cause, error)
+    return record_failure(folder, cause, error, launch.home, launch.token)
 
 
-def record_failure(folder: Path, cause: str, error: str) -> Verdict:
-    """Note a failed attempt. The third of the same kind is final and leaves `FAILED.json`."""
-    attempts.append(folder, "failed", cause=cause, error=error)
-    if reason := attempts.exhausted(folder):
-        attempts.write_failure(folder, cause, error, gave_up=reason)
-        return "failed"
-    (folder / FAILED).unlink(missing_ok=True)  # kept in attempts.jsonl; not final yet
-    return "again"
+def _told_to_stop(stop: StopFlag) -> bool:
+    """Whether a program ended because its whole step was told to; the signal may come after it."""
+    time.sleep(0.5)
+    return stop()
 
 
-def explain_exit(code: int) -> tuple[str, str]:
-    """Cause and sentence for the exit of a program that left neither DONE nor FAILED."""
-    if code == 0:
-        return "no result", f"the program ended without an error, but wrote no {DONE}"
-    if code < 0 or code > 128:
-        number = -code if code < 0 else code - 128
-        try:
-            name = signal.Signals(number).name
-        except ValueError:
-            name = f"signal {number}"
-        if number == signal.SIGKILL:
-            if _cgroup_out_of_memory():
-                return "memory", "out of memory: the kernel killed the program"
-            return "killed", "killed by SIGKILL: by hand (kill -9), or by the node out of memory"
-        return "killed", f"killed by {name}"
-    return "exit", f"the program ended with exit code {code}; see {OUTPUT}"
+def _other_rank(folder: Path, stop: StopFlag) -> dict[str, Any] | None:
+    """What a rank that failed before this one said, if there are others and one did.
+
+    srun tells the others to stop (TERM) when one rank fails.
+    """
+    if ranks.size() < 2:
+        return None
+    deadline = time.monotonic() + (0 if stop() else OTHER_RANKS_S)
+    while not (folder / ranks.FIRST_FAILURE).exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return ranks.first_failure(folder)
 
 
-def _cgroup_out_of_memory() -> bool:
-    try:
-        own = Path("/proc/self/cgroup").read_text().strip().rpartition("::")[2]
-        events = Path("/sys/fs/cgroup" + own, "memory.events").read_text()
-        return any(k == "oom_kill" and int(v) > 0 for k, v in map(str.split, events.splitlines()))
-    except (OSError, ValueError):
-        return False
+def _to_be_requeued(stop: StopFlag, folders: Sequence[str]) -> bool:
+    """Whether an interrupted job is to be put back into the queue by us.
+
+    USR2 says so: the time limit is near. TERM comes for a higher partition's claim (the job still
+    runs, for its grace time), by `scancel`, or because SLURM puts the job back by itself.
+    """
+    if signal.SIGUSR2 in stop.received:
+        return True
+    state = queue.state(attempts.job_id())
+    # While a job is being ended SLURM does not say why. Unless it comes back by itself, or its
+    # partition cancels what it preempts, it was ended by hand.
+    if state == "COMPLETING" and not queue.cancels_preempted(os.environ["SLURM_JOB_PARTITION"]):
+        for folder in folders:
+            if not is_done(folder):
+                attempts.append(folder, "taken", cause=stop.reason)
+    return state == "RUNNING"
 
 
-def _argv(task: Task) -> list[str]:
-    first, *rest = task.argv
-    return [sys.executable if first == "python" else first, *rest]
-
-
-def environment(base: Any) -> dict[str, str]:
-    """The program's environment: with several tasks, also torch.distributed's variables."""
-    out = dict(base)
-    size = int(out.get("SLURM_NTASKS", "1"))
-    if "SLURM_JOB_ID" in out and size > 1:
-        hosts = out.get("SLURM_STEP_NODELIST") or out["SLURM_JOB_NODELIST"]
-        out |= {
-            "RANK": out["SLURM_PROCID"],
-            "LOCAL_RANK": out["SLURM_LOCALID"],
-            "WORLD_SIZE": str(size),
-            "LOCAL_WORLD_SIZE": out.get("SLURM_NTASKS_PER_NODE", "1"),
-            "MASTER_ADDR": _address(hosts),
-            # Jobs side by side on a node need different ports; all of a job need the same.
-            "MASTER_PORT": str(20000 + int(out["SLURM_JOB_ID"]) % 20000),
-        }
-    return out
-
-
-def _address(hosts: str) -> str:
-    """Where rank 0 runs, by the address SLURM has for it (a node's name need not resolve)."""
-    first = queue.run(["scontrol", "show", "hostnames", hosts]).split()[0]
-    for word in queue.run(["scontrol", "show", "node", "-o", first]).split():
-        if word.startswith("NodeAddr="):
-            return word.partition("=")[2]
-    return first
-
-
-def _requeue() -> None:
+def _requeue(launch: Launch, folders: Sequence[Path]) -> NoReturn:
     """Ask to be started again; the controller may be restarting just now."""
+    # SLURM ends this step as soon as it has put the job back: there are things to do after that.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     for _ in range(REQUEUE_TRIES):
         try:
             queue.requeue(attempts.job_id())
@@ -232,12 +247,23 @@ def _requeue() -> None:
             time.sleep(5)
     else:
         raise SlurmError("the job could not be requeued; submit the study again")
-    time.sleep(30)  # SLURM ends this process; leaving first would look like an end of the job
+    for folder in folders:
+        if not is_done(folder):
+            attempts.append(folder, "requeued")
+    nodes.keep_away(Path(launch.home), launch.token, attempts.job_id())
+    _leave(1)  # rather than be killed after KillWait, in which the node would stand idle
+
+
+def _leave(code: int) -> NoReturn:
+    """End without submitit's word: it would turn an exception into a traceback of ours, and the
+    folder says it better."""
+    sys.stdout.flush()
+    os._exit(code)
 
 
 def _note(folder: Path, text: str) -> None:
-    with open(folder / OUTPUT, "a", encoding="utf-8") as output:
-        output.write(f"--- {_now()} {attempts.job_id() or 'local'}: {text}\n")
+    with contextlib.suppress(OSError), open(folder / output_name(0), "a", encoding="utf-8") as file:
+        file.write(f"--- {_now()} {attempts.job_id() or 'local'}: {text}\n")
 
 
 def _now() -> str:

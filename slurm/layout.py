@@ -8,7 +8,7 @@ a cell is sampled as soon as it is trained. Everywhere else an array waits for w
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from slurm.config import Resources
 from slurm.errors import SlurmInputError
@@ -25,6 +25,16 @@ class Array:
     corresponds: int | None = None  # element k after element k of this array succeeded
     follows: tuple[int, ...] = ()  # after these arrays ended
     external: tuple[str, ...] = ()  # after these jobs, already in the queue, ended
+
+    @property
+    def elements(self) -> int:
+        """Jobs of the array; each does `runs_per_job` tasks, one after the other."""
+        return -(-len(self.tasks) // self.resources.runs_per_job)
+
+    def packs(self) -> list[tuple[Task, ...]]:
+        """The tasks of every element."""
+        size = self.resources.runs_per_job
+        return [self.tasks[k : k + size] for k in range(0, len(self.tasks), size)]
 
 
 def arrange(
@@ -55,6 +65,9 @@ def arrange(
         groups[levels[task.folder], task.stage, repr(resources(task))].append(task)
     for _, group in sorted(groups.items(), key=lambda item: item[0][0]):
         for members, corresponds in _columns(group, parents, place, queued):
+            size = resources(members[0]).runs_per_job
+            if corresponds is not None and size != arrays[corresponds].resources.runs_per_job:
+                corresponds = None  # its elements hold other tasks
             before = {place[p][0] for t in members for p in parents[t.folder]} - {corresponds}
             outside = {queued[p] for t in members for p in t.after if p in queued}
             for position, task in enumerate(members):
@@ -146,19 +159,19 @@ def _split(arrays: list[Array], max_size: int) -> list[Array]:
     for array in arrays:
         where.append([])
         follows = [k for index in array.follows for k in where[index]]
-        for number, start in enumerate(range(0, len(array.tasks), max_size)):
-            tasks = array.tasks[start : start + max_size]
+        step = max_size * array.resources.runs_per_job
+        for number, start in enumerate(range(0, len(array.tasks), step)):
+            tasks = array.tasks[start : start + step]
             corresponds = None if array.corresponds is None else where[array.corresponds][number]
-            # `aftercorr` needs two arrays; a single task is a plain job.
             before = [*follows, *where[-1][-1:]]
-            if corresponds is not None and 1 in (len(tasks), len(pieces[corresponds].tasks)):
+            piece = Array(array.stage, array.resources, tasks)
+            # `aftercorr` needs two arrays; a single element is a plain job.
+            if corresponds is not None and 1 in (piece.elements, pieces[corresponds].elements):
                 before.append(corresponds)
                 corresponds = None
             pieces.append(
-                Array(
-                    stage=array.stage,
-                    resources=array.resources,
-                    tasks=tasks,
+                replace(
+                    piece,
                     corresponds=corresponds,
                     follows=tuple(sorted(set(before))),
                     external=array.external,

@@ -6,6 +6,9 @@ atomic, on NFS too), so that no delay between looking and acting can give one le
 are only ever removed by a later holder, hence numbers never go back. The heartbeat is the file's
 modification time, and its age is judged against a file just written to the same folder: both
 times are the file server's, and clocks of different nodes need not agree.
+
+A process that was stopped for longer than that may wake up beside its successor. So the holder
+asks `confirm` before every write that others could see, and leaves the folder alone if it says no.
 """
 
 import contextlib
@@ -13,6 +16,7 @@ import json
 import os
 import re
 import socket
+import tempfile
 import threading
 import time
 import uuid
@@ -23,7 +27,9 @@ from typing import Any
 
 from slurm.errors import SlurmError
 
-STALE_AFTER_S = 180.0
+# Everybody who shares a folder must use the same; jobs inherit the variable.
+STALE_AFTER_S = float(os.environ.get("LEASE_STALE_AFTER_S", "180"))
+ATTEMPT = "LAUNCH_ATTEMPT"  # variable that a launcher names the attempt in
 _NAME = re.compile(r"lease-(\d{6,})\.json")
 
 
@@ -43,12 +49,13 @@ class LeaseInfo:
     released: bool
     modified: float  # seconds since the epoch, by the file server's clock
     process: str  # identifies the process on its machine; empty where that is not possible
+    attempt: str = ""  # of the launcher that started the process, if one did
 
-    def age_s(self, now: float | None = None) -> float:
-        """Seconds since the last heartbeat; `now` by the file server's clock."""
-        return (time.time() if now is None else now) - self.modified
+    def age_s(self, now: float) -> float:
+        """Seconds since the last heartbeat; `now` by the file server's clock (`server_time`)."""
+        return now - self.modified
 
-    def held(self, stale_after_s: float, now: float | None = None) -> bool:
+    def held(self, stale_after_s: float, now: float) -> bool:
         """Whether somebody holds the lease: not released, and heard of recently."""
         return not self.released and self.age_s(now) < stale_after_s and not self.owner_died()
 
@@ -63,6 +70,35 @@ class LeaseInfo:
     def describe(self) -> str:
         job = f", SLURM job {self.job}" if self.job else ""
         return f"process {self.pid} on {self.host}{job}"
+
+
+def server_time(folder: str | os.PathLike[str]) -> float:
+    """Now, by the clock of the file server of a folder; by ours where we may not write there."""
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".clock-") as file:
+            return os.fstat(file.fileno()).st_mtime
+    except OSError:
+        return time.time()
+
+
+def holder(
+    folder: str | os.PathLike[str], stale_after_s: float = STALE_AFTER_S
+) -> LeaseInfo | None:
+    """Who works in the folder; None if nobody does."""
+    newest = read_lease(folder)
+    if newest is None or newest.released or newest.owner_died():
+        return None
+    return newest if newest.held(stale_after_s, server_time(folder)) else None
+
+
+def release_for(folder: str | os.PathLike[str], attempt: str) -> None:
+    """Release what a process left held that is known to be dead: the one of this attempt."""
+    newest = read_lease(folder)
+    if newest and not newest.released and newest.attempt == attempt:
+        path = _path(folder, newest.number)
+        draft = Path(folder, f".lease-{uuid.uuid4().hex}")
+        draft.write_text(json.dumps(json.loads(path.read_text()) | {"released": True}))
+        os.replace(draft, path)
 
 
 def read_lease(folder: str | os.PathLike[str]) -> LeaseInfo | None:
@@ -95,6 +131,7 @@ def read_lease_file(path: Path) -> LeaseInfo:
         released=values["released"],
         modified=modified,
         process=values["process"],
+        attempt=values.get("attempt", ""),
     )
 
 
@@ -121,6 +158,7 @@ class Lease:
         self.token = uuid.uuid4().hex
         self.number = 0
         self._lost = False
+        self._heard = time.monotonic()
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
         self._pid = 0
@@ -134,9 +172,15 @@ class Lease:
         return self._lost
 
     def confirm(self) -> bool:
-        """Look at the folder now: is the lease still ours? For the moment before a last write."""
+        """Look at the folder now: is the lease still ours? For the moment before a write.
+
+        After a long silence (the process was stopped) a sign of life comes first, so that nobody
+        takes the lease over for stale while we write.
+        """
         if not self._lost:
             try:
+                if time.monotonic() - self._heard > self.stale_after_s / 3:
+                    self._sign_of_life()
                 newest = read_lease(self.folder)
                 self._lost = newest is None or newest.token != self.token
             except OSError:
@@ -146,6 +190,7 @@ class Lease:
     def __enter__(self) -> "Lease":
         self._pid = os.getpid()
         self._acquire()
+        self._heard = time.monotonic()
         self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
         self._thread.start()
         return self
@@ -192,7 +237,10 @@ class Lease:
                 (self.folder / name).unlink(missing_ok=True)
 
     def _held(self, info: LeaseInfo | None) -> LeaseHeld:
-        who = f"{info.describe()}, heard of {info.age_s():.0f} s ago" if info else "another process"
+        who = "another process"
+        if info:
+            age_s = info.age_s(server_time(self.folder))
+            who = f"{info.describe()}, heard of {age_s:.0f} s ago"
         return LeaseHeld(
             f"{self.folder} is being worked on by {who}. Nothing was changed. Wait for it to end; "
             f"if it is dead, its lease can be taken over {self.stale_after_s:g} s after its last "
@@ -207,6 +255,7 @@ class Lease:
             "pid": self._pid,
             "process": _process(self._pid),
             "job": os.environ.get("SLURM_JOB_ID", ""),
+            "attempt": os.environ.get(ATTEMPT, ""),
             "released": released,
         }
         with open(draft, "w", encoding="utf-8") as file:
@@ -218,22 +267,24 @@ class Lease:
     # --- keeping --------------------------------------------------------------------------------
 
     def _beat(self) -> None:
-        path = _path(self.folder, self.number)
-        heard = time.monotonic()
         while not self._closing.wait(self.stale_after_s / 6):
             if not self.confirm():
                 return
             try:
-                os.utime(path)  # without a time: the server's own
-                heard = time.monotonic()
-            except FileNotFoundError:
-                self._lost = True  # a later holder has removed it
-                return
+                self._sign_of_life()
             except OSError:
                 # Others will take over after stale_after_s of silence: be gone before they come.
-                if time.monotonic() - heard > self.stale_after_s * 2 / 3:
+                if time.monotonic() - self._heard > self.stale_after_s * 2 / 3:
                     self._lost = True
-                    return
+            if self._lost:
+                return
+
+    def _sign_of_life(self) -> None:
+        try:
+            os.utime(_path(self.folder, self.number))  # without a time: the server's own
+            self._heard = time.monotonic()
+        except FileNotFoundError:
+            self._lost = True  # a later holder has removed it
 
 
 def _path(folder: str | os.PathLike[str], number: int) -> Path:

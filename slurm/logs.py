@@ -4,8 +4,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from slurm.job import OUTPUT
-from slurm.task import DONE, FAILED
+from slurm.ranks import output_name
+from slurm.task import FAILED, is_done
+
+OUTPUT = output_name(0)
 
 POLL_S = 0.3
 
@@ -24,7 +26,7 @@ def follow(folder: Path) -> Iterator[str]:
     path = folder / OUTPUT
     position = path.stat().st_size if path.exists() else 0
     while True:
-        settled = (folder / DONE).exists() or (folder / FAILED).exists()
+        settled = is_done(folder) or (folder / FAILED).exists()
         if path.exists():
             with open(path, "rb") as file:
                 file.seek(position)

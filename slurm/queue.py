@@ -1,9 +1,11 @@
 """What SLURM says about jobs. It tells what is alive; never what is done."""
 
+import contextlib
 import getpass
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -29,6 +31,9 @@ ALIVE = frozenset(
     }
 )
 TIMEOUT_S = 60
+TRIES, PAUSE_S = 3, 0.5  # of questions to a controller that is busy or just being started
+BUSY = re.compile(r"timed out|Unable to contact|Connection refused|temporarily unavailable", re.I)
+ENDED = re.compile(r"Invalid job id|already complet|Job/step already", re.I)
 
 
 @dataclass(frozen=True)
@@ -40,10 +45,21 @@ class QueuedJob:
     reason: str = ""
     nodes: str = ""
     comment: str = ""
+    priority: int = 1  # 0: held
 
     @property
     def alive(self) -> bool:
         return self.state in ALIVE
+
+    @property
+    def held(self) -> bool:
+        """Whether it waits to be released, by whoever holds it."""
+        return self.state == "PENDING" and self.priority == 0
+
+    @property
+    def array(self) -> str:
+        """The id that its whole array goes by."""
+        return self.id.partition("_")[0]
 
 
 def available() -> bool:
@@ -58,12 +74,22 @@ def mine() -> dict[str, QueuedJob]:
         SlurmInputError: no SLURM on this machine.
         SlurmError: the controller does not answer.
     """
-    command = ["squeue", "-h", "-r", "-t", "all", "-u", getpass.getuser(), "-o", "%i|%T|%r|%N|%k"]
+    command = ["squeue", "-h", "-r", "-t", "all", "-u", getpass.getuser(), "-o"]
     jobs = {}
-    for line in run(command).splitlines():
-        id_, state, reason, nodes, comment = line.split("|", 4)
-        jobs[id_] = QueuedJob(id_, state, reason, nodes, comment)
+    for line in run([*command, "%i|%T|%Q|%r|%N|%k"], tries=TRIES).splitlines():
+        id_, state, priority, reason, nodes, comment = line.split("|", 5)
+        jobs[id_] = QueuedJob(id_, state, reason, nodes, comment, int(priority or 1))
     return jobs
+
+
+def state(id_: str) -> str:
+    """SLURM's word for one job right now; empty if the controller does not answer or know it."""
+    try:
+        out = run(["scontrol", "show", "job", "-o", id_], tries=TRIES)
+    except SlurmError:
+        return ""
+    match = re.search(r"\bJobState=(\w+)", out)
+    return match[1] if match else ""
 
 
 def ended(ids: Iterable[str]) -> dict[str, QueuedJob]:
@@ -83,16 +109,29 @@ def ended(ids: Iterable[str]) -> dict[str, QueuedJob]:
     return jobs
 
 
+def cancels_preempted(partition: str) -> bool:
+    """Whether a partition cancels the jobs that a higher one displaces, instead of requeueing."""
+    try:
+        said = run(["scontrol", "show", "partition", "-o", partition], tries=TRIES)
+    except SlurmError:
+        return True
+    return re.search(r"\bPreemptMode=\S*CANCEL", said) is not None
+
+
 def cancel(ids: Iterable[str]) -> None:
     """`scancel`; jobs that have ended are no error."""
-    if ids := list(ids):
-        run(["scancel", "--quiet", *ids])
+    if ids := sorted(set(ids)):
+        try:
+            run(["scancel", *ids], tries=TRIES)
+        except SlurmError as error:
+            if not ENDED.search(str(error)):
+                raise
 
 
 def release(ids: Iterable[str]) -> None:
     """Let held jobs start."""
-    if ids := list(ids):
-        run(["scontrol", "release", *ids])
+    if ids := sorted(set(ids)):
+        run(["scontrol", "release", *ids], tries=TRIES)
 
 
 def requeue(id_: str) -> None:
@@ -100,10 +139,30 @@ def requeue(id_: str) -> None:
     run(["scontrol", "requeue", id_])
 
 
-def max_array_size() -> int:
-    """How many elements one job array may have on this cluster."""
-    match = re.search(r"^MaxArraySize\s*=\s*(\d+)", run(["scontrol", "show", "config"]), re.M)
-    return max(1, int(match[1])) if match else 1001
+def exclude(ids: Iterable[str], nodes: Iterable[str]) -> None:
+    """Keep waiting jobs from nodes; jobs that no longer wait are left as they are."""
+    for id_ in ids:
+        with contextlib.suppress(SlurmError):
+            run(["scontrol", "update", f"JobId={id_}", f"ExcNodeList={','.join(nodes)}"])
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much the cluster takes at once."""
+
+    array_size: int = 1001  # elements of one array
+    jobs: int = 10_000  # in the controller's memory, everybody's
+
+
+def limits() -> Limits:
+    """What the controller's configuration says of arrays and jobs."""
+    said = run(["scontrol", "show", "config"])
+
+    def number(name: str, default: int) -> int:
+        match = re.search(rf"^{name}\s*=\s*(\d+)", said, re.M)
+        return max(1, int(match[1])) if match else default
+
+    return Limits(number("MaxArraySize", 1001), number("MaxJobCount", 10_000))
 
 
 def node_addresses() -> set[str]:
@@ -111,8 +170,23 @@ def node_addresses() -> set[str]:
     return set(run(["sinfo", "-h", "-N", "-o", "%o"]).split())
 
 
-def run(command: list[str], timeout_s: float = TIMEOUT_S) -> str:
-    """Run one of SLURM's clients and return what it prints."""
+def run(command: list[str], timeout_s: float = TIMEOUT_S, tries: int = 1) -> str:
+    """Run one of SLURM's clients and return what it prints.
+
+    Args:
+        tries: how often to ask a controller that does not answer, for what may be asked twice.
+
+    Raises:
+        SlurmInputError: there is no such client.
+        SlurmError: it failed; the message is its own.
+    """
+    for _ in range(tries - 1):
+        try:
+            return run(command, timeout_s)
+        except SlurmError as error:
+            if not BUSY.search(str(error)):
+                raise
+            time.sleep(PAUSE_S)
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s)
     except FileNotFoundError as error:

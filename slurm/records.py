@@ -5,18 +5,21 @@ comment, so that a submission cut off at any moment can be told from one that en
 """
 
 import json
-import os
 import secrets
 import time
+import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from slurm.config import Resources
-from slurm.errors import SlurmError
-from slurm.queue import QueuedJob
+from slurm.errors import SlurmError, SlurmWarning
+from slurm.files import write_json
 from slurm.task import Task
+
+# sending: nothing of it may ever start; sent: all of it is to start; released: it may have started.
+Phase = Literal["sending", "sent", "released"]
 
 
 @dataclass
@@ -28,11 +31,12 @@ class JobRecord:
     tasks: list[Task]
     resources: dict[str, Any]
     job_id: str = ""  # empty: never accepted, as far as we know
-    released: bool = False
+    per_job: int = 1  # tasks that one element does, one after the other
 
     def element(self, position: int) -> str:
-        """The id of one task's job; a single task is no array."""
-        return self.job_id if len(self.tasks) <= 1 else f"{self.job_id}_{position}"
+        """The id of one task's job; a single element is no array."""
+        several = len(self.tasks) > self.per_job
+        return f"{self.job_id}_{position // self.per_job}" if several else self.job_id
 
     def elements(self) -> Iterable[tuple[str, Task]]:
         for position, task in enumerate(self.tasks):
@@ -41,7 +45,12 @@ class JobRecord:
 
 @dataclass
 class Submission:
-    """One call of `submit`."""
+    """One call of `submit`.
+
+    Attributes:
+        waited: job id -> tasks of earlier submissions that were in the queue, and are waited for.
+        later: tasks that found no place in the queue; the collecting job sends them.
+    """
 
     path: Path
     name: str
@@ -49,17 +58,27 @@ class Submission:
     snapshot: str
     collect: list[str]
     jobs: list[JobRecord] = field(default_factory=list)
+    phase: Phase = "sending"
+    waited: dict[str, list[Task]] = field(default_factory=dict)
+    later: list[JobRecord] = field(default_factory=list)
 
     def save(self) -> None:
         values = asdict(self)
         del values["path"]
-        draft = self.path.with_name(f".{self.path.name}-{os.getpid()}")
-        draft.write_text(json.dumps(values), encoding="utf-8")
-        os.replace(draft, self.path)
+        write_json(self.path, values)
+
+    def elements(self) -> Iterable[tuple[str, Task]]:
+        """Job id and task of everything that this submission sent or waits for."""
+        for job in self.jobs:
+            if job.job_id:
+                yield from job.elements()
+        for id_, tasks in self.waited.items():
+            for task in tasks:
+                yield id_, task
 
 
 def new(home: Path, name: str, snapshot: Path, collect: Iterable[str]) -> Submission:
-    """A submission not yet written. Names sort by time."""
+    """A submission not yet written."""
     folder = home / "submissions"
     folder.mkdir(parents=True, exist_ok=True)
     stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
@@ -73,21 +92,40 @@ def token() -> str:
 
 
 def load(path: Path) -> Submission:
+    """One submission's record.
+
+    Raises:
+        SlurmError: it is damaged.
+    """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        jobs = [
-            JobRecord(**{**job, "tasks": [Task.from_dict(t) for t in job["tasks"]]})
-            for job in values.pop("jobs")
-        ]
-        return Submission(path=path, jobs=jobs, **values)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        values["jobs"] = [_job(job) for job in values["jobs"]]
+        values["waited"] = {
+            id_: [Task.from_dict(t) for t in tasks]
+            for id_, tasks in values.get("waited", {}).items()
+        }
+        values["later"] = [_job(job) for job in values.get("later", ())]
+        return Submission(path=path, **values)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise SlurmError(f"the record {path} of a submission cannot be read: {error}") from error
 
 
+def _job(values: dict[str, Any]) -> JobRecord:
+    return JobRecord(**{**values, "tasks": [Task.from_dict(task) for task in values["tasks"]]})
+
+
 def load_all(home: Path) -> list[Submission]:
-    """Every submission, oldest first."""
-    folder = home / "submissions"
-    return [load(path) for path in sorted(folder.glob("[0-9]*.json"))]
+    """Every submission, oldest first; a damaged record is passed over, with a warning.
+
+    What that one sent is then not known as queued; the leases still keep it from running twice.
+    """
+    found = []
+    for path in sorted((home / "submissions").glob("[0-9]*.json")):
+        try:
+            found.append(load(path))
+        except SlurmError as error:
+            warnings.warn(f"{error}; the others are used without it", SlurmWarning, stacklevel=2)
+    return sorted(found, key=lambda submission: submission.created)
 
 
 def jobs_of_folders(submissions: Iterable[Submission]) -> dict[str, str]:
@@ -95,27 +133,23 @@ def jobs_of_folders(submissions: Iterable[Submission]) -> dict[str, str]:
     out: dict[str, str] = {}
     for submission in submissions:
         for job in submission.jobs:
-            if job.job_id:
+            if job.job_id and submission.phase != "sending":
                 out.update((task.folder, id_) for id_, task in job.elements())
     return out
 
 
-def repair(submissions: Iterable[Submission], jobs: Mapping[str, QueuedJob]) -> list[str]:
-    """Job ids that a cut-off submission left held: nobody will ever release them."""
-    leftover = []
-    found: dict[str, set[str]] = {}
-    for queued in jobs.values():
-        if queued.alive and queued.comment.startswith("task-"):
-            found.setdefault(queued.comment, set()).add(queued.id.partition("_")[0])
-    for submission in submissions:
-        for job in submission.jobs:
-            if not job.released and job.token in found:
-                leftover.extend(sorted(found[job.token]))
-    return leftover
+def resources_of(values: Mapping[str, Any]) -> Resources:
+    """A recorded request, as it was asked for."""
+    known = {f.name for f in fields(Resources)}
+    own: dict[str, Any] = {k: v for k, v in values.items() if k in known}
+    own |= {name: tuple(value) for name, value in own.items() if isinstance(value, list)}
+    return Resources(**own)
 
 
-def resources_of(job: JobRecord) -> Resources:
-    values = dict(job.resources)
-    for name in ("setup", "keep_environment"):
-        values[name] = tuple(values.get(name, ()))
-    return Resources(**values)
+def owner(home: Path, token: str) -> tuple[Submission, JobRecord] | None:
+    """The submission and the array that a job belongs to, by its token."""
+    for submission in reversed(load_all(home)):
+        for record in submission.jobs:
+            if record.token == token:
+                return submission, record
+    return None

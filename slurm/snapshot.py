@@ -2,20 +2,25 @@
 
 Editing a file while jobs wait in the queue must change nothing for them. Taken are the tracked
 and the untracked files that are not ignored, as git sees them; two submissions of the same
-content share one copy.
+content share one copy. Beside them stands which revision they are, and what differs from it: the
+copy has no `.git`, and by the time a job runs the checkout may be another.
 """
 
 import hashlib
+import json
 import os
 import shutil
 import stat
 import subprocess
 import uuid
 from pathlib import Path
+from typing import Any
 
 from slurm.errors import SlurmInputError
 
 MAX_BYTES = 300_000_000
+ORIGIN = "SNAPSHOT.json"
+MAX_DIFF = 100_000  # characters
 
 
 def take(project: Path, store: Path) -> Path:
@@ -40,6 +45,8 @@ def take(project: Path, store: Path) -> Path:
             _copy(project / name, draft / name)
             digest.update(_describe(draft / name, name))
         target = store / digest.hexdigest()[:16]
+        origin = {**describe(project), "snapshot": target.name}
+        (draft / ORIGIN).write_text(json.dumps(origin, indent=1), encoding="utf-8")
         try:
             os.rename(draft, target)
         except OSError:
@@ -50,10 +57,38 @@ def take(project: Path, store: Path) -> Path:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def _files(project: Path) -> list[str]:
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+def describe(project: Path) -> dict[str, Any]:
+    """What code a folder holds: `revision`, `clean`, `diff` against it, and `untracked` files.
+
+    A snapshot says what was written when it was taken; of anything else git is asked. Where neither
+    knows, the revision is "unknown".
+    """
     try:
-        out = subprocess.run(command, cwd=project, capture_output=True, check=True).stdout
+        return json.loads((project / ORIGIN).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        pass
+    try:
+        difference = _git(project, "diff", "HEAD", "--", ".").decode("utf-8", "replace")
+        names = _git(project, "ls-files", "-z", "--others", "--exclude-standard").split(b"\0")
+        untracked = sorted(name.decode() for name in names if name)
+        return {
+            "revision": _git(project, "rev-parse", "HEAD").decode().strip(),
+            "clean": not difference and not untracked,
+            "diff": difference[:MAX_DIFF],
+            "untracked": untracked[:100],
+        }
+    except (OSError, subprocess.CalledProcessError):
+        return {"revision": "unknown", "clean": False, "diff": "", "untracked": []}
+
+
+def _git(project: Path, *words: str) -> bytes:
+    done = subprocess.run(["git", *words], cwd=project, capture_output=True, check=True)
+    return done.stdout
+
+
+def _files(project: Path) -> list[str]:
+    try:
+        out = _git(project, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
     except FileNotFoundError as error:
         raise SlurmInputError("git was not found; the snapshot of the code needs it") from error
     except subprocess.CalledProcessError as error:

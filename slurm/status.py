@@ -4,22 +4,21 @@ The folder says done and failed; SLURM says queued and running; the lease's hear
 working process from a dead one, and the log's last line a slow one from one that hangs.
 """
 
-import json
 import os
-import time
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from slurm import attempts, queue, records
-from slurm.lease import STALE_AFTER_S, read_lease
+from slurm.errors import SlurmError, SlurmWarning
+from slurm.lease import STALE_AFTER_S, read_lease, server_time
+from slurm.progress import LOG, tail
 from slurm.queue import QueuedJob
 from slurm.task import CANCELLED, Task, read_failure, sentence
 
 State = Literal["new", "queued", "running", "hung", "done", "failed", "cancelled", "lost"]
-LOG = "log.jsonl"
-TAIL_LINES = 12  # enough for the pace, and quick to read for hundreds of running tasks
 HUNG_AFTER_S = 600.0  # without a new log line a run hangs after this long, and after ...
 HUNG_INTERVALS = 20.0  # ... this many times the usual time between its lines
 
@@ -58,13 +57,21 @@ def status(
     """
     sent = records.jobs_of_folders(records.load_all(home))
     if jobs is None:
-        jobs = queue.mine() if sent and queue.available() else {}
-    now = time.time()
+        jobs = _jobs() if sent and queue.available() else {}
+    now = server_time(home)
     total = steps or {}
     return [
         _status(task, sent.get(task.folder, ""), jobs, now, total.get(task.folder, 0))
         for task in tasks
     ]
+
+
+def _jobs() -> dict[str, QueuedJob]:
+    try:
+        return queue.mine()
+    except SlurmError as error:
+        warnings.warn(f"{error}; this is what the folders know", SlurmWarning, stacklevel=3)
+        return {}
 
 
 def counts(statuses: Iterable[TaskStatus]) -> dict[State, int]:
@@ -131,25 +138,6 @@ def _running(one: TaskStatus, held: bool, began: bool, now: float, steps: int) -
 def _merged(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The last line, with what only the one before it says (a validation's line has no loss)."""
     return {key: value for line in lines for key, value in line.items()}
-
-
-def tail(path: Path, size: int = 4096) -> list[dict[str, Any]]:
-    """The last few JSON lines of a log, without reading all of it."""
-    try:
-        with open(path, "rb") as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - size))
-            text = file.read().decode("utf-8", "replace")
-    except OSError:
-        return []
-    lines = []
-    for line in text.splitlines()[-TAIL_LINES:]:
-        try:
-            value = json.loads(line)
-        except ValueError:
-            continue  # cut off at either end
-        if isinstance(value, dict) and isinstance(value.get("step"), (int, float)):
-            lines.append(value)
-    return lines
 
 
 def _steps_per_s(lines: Sequence[Mapping[str, Any]]) -> float:

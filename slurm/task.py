@@ -10,6 +10,7 @@ from typing import Any
 DONE = "DONE.json"
 FAILED = "FAILED.json"
 CANCELLED = "cancelled"  # the cause of a FAILED.json that says: taken from the queue by hand
+DISK = "disk"  # ... and of one that says: the disk or a quota is full
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,14 @@ class Task:
         argv: the program. A first word `python` is replaced by the job's own interpreter.
         stage: tasks of one stage share a job array and its resources.
         after: folders of tasks that must be done first.
+        makes: files or folders in `folder` without which it is not done, whatever `DONE.json` says.
     """
 
     folder: str
     argv: tuple[str, ...]
     stage: str = "run"
     after: tuple[str, ...] = ()
+    makes: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -38,14 +41,17 @@ class Task:
 
     @property
     def done(self) -> bool:
-        return os.path.exists(f"{self.folder}/{DONE}")
+        return is_done(self.folder) and all(map(os.path.exists, self._made()))
+
+    def _made(self) -> list[str]:
+        return [f"{self.folder}/{name}" for name in self.makes]
 
     @property
     def failed(self) -> bool:
         return os.path.exists(f"{self.folder}/{FAILED}")
 
     def to_dict(self) -> dict[str, Any]:
-        return {f: getattr(self, f) for f in ("folder", "argv", "stage", "after")}
+        return {f: getattr(self, f) for f in ("folder", "argv", "stage", "after", "makes")}
 
     @staticmethod
     def from_dict(values: dict[str, Any]) -> "Task":
@@ -54,7 +60,16 @@ class Task:
             argv=tuple(values["argv"]),
             stage=values["stage"],
             after=tuple(values["after"]),
+            makes=tuple(values.get("makes", ())),
         )
+
+
+def is_done(folder: str | Path) -> bool:
+    """Whether a folder says so; an empty file, as a power cut may leave it, does not."""
+    try:
+        return os.stat(f"{folder}/{DONE}").st_size > 0
+    except OSError:
+        return False
 
 
 def unique(tasks: Sequence[Task]) -> list[Task]:
@@ -65,8 +80,9 @@ def unique(tasks: Sequence[Task]) -> list[Task]:
 def read_failure(folder: str | Path) -> dict[str, Any]:
     """What `FAILED.json` says; empty if there is none.
 
-    The program writes `error` (the exception's type), `message` and `traceback`; this package
-    adds `cause` (python, memory, killed, time, node, lost, cancelled, ...) and `gave_up`.
+    The program writes `error` (the exception's type), `message` and `traceback`, and `final` where
+    trying again cannot help; this package adds `cause` (python, memory, killed, time, disk, lost,
+    cancelled, ...) and `gave_up`.
     """
     try:
         values = json.loads(Path(folder, FAILED).read_text(encoding="utf-8"))

@@ -162,15 +162,10 @@ def cancel(
 ) -> None:
     """Take a study's runs from the queue. What they have done stays; `submit` goes on from it."""
     from benchmarks.launch.tasks import home
-    from slurm import queue
-    from slurm.records import jobs_of_folders, load_all
+    from slurm.submit import cancel as take_away
 
-    sent = jobs_of_folders(load_all(home(selection.root)))
-    alive = {id_ for id_, job in queue.mine().items() if job.alive}
-    folders = [task.folder for task in selection.outline.tasks]
-    ids = [sent[folder] for folder in folders if sent.get(folder) in alive]
-    queue.cancel(ids)
-    typer.echo(f"{len(ids)} runs cancelled")
+    count = take_away(selection.outline.tasks, home(selection.root))
+    typer.echo(f"{count} runs cancelled")
 
 
 # --- parts --------------------------------------------------------------------------------------
@@ -185,8 +180,10 @@ def _send(
 ) -> None:
     """Submit to SLURM what is missing of the runs, and the report behind it."""
     from benchmarks.launch import tasks as grid
+    from benchmarks.launch.preflight import refuse_uneven_batches
     from slurm.submit import submit
 
+    refuse_uneven_batches((run for run in runs if run.state != "done"), config)
     by_name = {run.name: run for run in runs}
     folder = selection.results_folder(out).resolve()
     sent = submit(

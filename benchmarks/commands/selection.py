@@ -158,12 +158,18 @@ def root_of(runs: Path | None) -> Path:
 
 
 def cluster_config(cluster: Path | None, ask: list[str] | None) -> "ClusterConfig":
-    """The cluster file, or `cluster.toml` here if there is one, with overrides."""
+    """The cluster file, or `cluster.toml` here if there is one, with overrides.
+
+    Sampling and scoring are one process each, with a GPU where training has some.
+    """
+    from benchmarks.runs.folder import STAGES
     from slurm.config import load
 
     if cluster is None and Path("cluster.toml").exists():
         cluster = Path("cluster.toml")
-    return load(cluster).override(ask or [])
+    config = load(cluster).override(ask or [])
+    config.refuse_unknown_stages(STAGES)
+    return config.with_single("train", ("sample", "score")).keeping("DREAMTEXT_*")
 
 
 def find_run(text: str, root: Path) -> Path:

@@ -1,7 +1,9 @@
 """`dreamtext study status|logs|failures`: what a study's runs are doing. Imports no torch."""
 
+import shutil
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import click
@@ -44,6 +46,7 @@ def status(
         lines = _lines(found, runs.titles, everything=all_)
         if not runs.tasks:
             lines = [f"every cell is kept in {selection.store}"]
+        lines += _surroundings(home(selection.root))
         if watch is not None:
             click.clear()
         typer.echo("\n".join(lines))
@@ -74,6 +77,7 @@ def logs(
 @selecting
 def failures(selection: Selection) -> None:
     """A study's failed runs by error, each with its last lines and likely cause."""
+    from benchmarks.launch.tasks import home
     from slurm.failures import group
 
     groups = group(selection.outline.tasks)
@@ -88,6 +92,20 @@ def failures(selection: Selection) -> None:
         typer.echo(f"    runs: {', '.join(task.name for task in found.tasks[:6])}")
         for line in found.last_lines:
             typer.echo(f"    | {line}")
+    for line in _surroundings(home(selection.root)):
+        typer.echo(line)
+
+
+def _surroundings(folder: Path) -> list[str]:
+    """What is wrong around the runs: nodes that fail them, a disk that fills up."""
+    from slurm.nodes import excluded
+
+    lines = [f"excluded  {node}: {why}" for node, why in excluded(folder).items()]
+    here = next((path for path in (folder, *folder.parents) if path.exists()), folder)
+    room = shutil.disk_usage(here)
+    if room.free < max(0.01 * room.total, 1e9):
+        lines.append(f"disk      {room.free / 1e9:.2f} GB free where the runs are")
+    return lines
 
 
 def _lines(found: "Sequence[TaskStatus]", titles: Mapping[str, str], everything: bool) -> list[str]:

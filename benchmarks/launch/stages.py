@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.launch.preflight import refuse_without_gpus
 from benchmarks.runs import provenance
 from benchmarks.runs.folder import MANIFEST, PER_IMAGE, SCORES, Run, load, state
 from benchmarks.runs.manifest import Benchmark, open_samples
@@ -38,6 +39,7 @@ def execute(run: Run, should_stop: ShouldStop = lambda: False) -> bool:
         return False  # only training is shared among a job's tasks
     try:
         with working(run):
+            refuse_without_gpus()
             work(run, should_stop)
     except AlreadyDone:
         return False

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.runs.folder import SPEC, STAGES
+from benchmarks.runs.folder import MAKES, SPEC, STAGES
 from slurm.attempts import ATTEMPTS
 from slurm.task import DONE, Task
 
@@ -41,7 +41,7 @@ def tasks(runs: Iterable["Run"]) -> list[Task]:
         folder = f"{root}/{run.name}"
         program = ("python", "-m", "benchmarks.launch.stages", folder)
         after = tuple(f"{root}/{name}" for name in run.parents.values())
-        out.append(Task(folder, program, run.stage, after))
+        out.append(Task(folder, program, run.stage, after, MAKES[run.stage]))
     return out
 
 
@@ -129,7 +129,7 @@ def plan(runs: Sequence["Run"], config: "ClusterConfig") -> Plan:
         elif to_run[stage] and past:
             each = [past.expect(run)[0] or seconds or 0.0 for run in to_run[stage]]
             run_s += sum(each)
-            gpu_s += sum(each) * resources.gpus_per_node * resources.nodes
+            gpu_s += sum(each) * resources.gpus * resources.nodes
             # Stages of different cells overlap, so this is the finish of stages one by one: late
             # rather than early.
             finish_s += max(sum(each) / resources.parallel, max(each))

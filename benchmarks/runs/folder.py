@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from dreamtext.configs.schema import signature
 from dreamtext.errors import RunError
 from dreamtext.files import LOG, MODEL, write_json
-from slurm.task import DONE, FAILED, read_failure
+from slurm.task import DONE, FAILED, is_done, read_failure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +35,8 @@ PROVENANCE = "provenance.json"
 MANIFEST = "manifest.json"
 SCORES = "scores.json"
 PER_IMAGE = "per_image.csv"
+# What a stage that is done has left; without it, DONE.json is not believed.
+MAKES = {"train": (f"{MODEL}/model.safetensors",), "sample": ("samples.jsonl",), "score": (SCORES,)}
 OUTPUT = "output.log"  # what a stage started by `study run` printed
 
 
@@ -74,19 +76,28 @@ class Run:
         return state(self.folder)
 
     def prepare(self) -> Path:
-        """Make the folder with its `spec.json`, so that the stage can be run from the folder."""
+        """Make the folder with its `spec.json`, so that the stage can be run from the folder.
+
+        Raises:
+            RunError: the folder is that of a run of another configuration.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / SPEC
-        if path.exists():
-            _refuse_other(path, self.identity)
-        else:
-            spec = {
-                "stage": self.stage,
-                "title": self.title,
-                "identity": self.identity,
-                "settings": self.settings,
-                "parents": self.parents,
-            }
+        spec = {
+            "stage": self.stage,
+            "title": self.title,
+            "identity": self.identity,
+            "settings": self.settings,
+            "parents": self.parents,
+        }
+        before = _spec(path)
+        if before and before.get("identity") != json.loads(json.dumps(self.identity)):
+            raise RunError(
+                f"{self.folder} belongs to a run of another configuration; move it away, or name "
+                "another folder with --runs"
+            )
+        # What is no part of the identity - paths, workers, titles - is as it was asked for last.
+        if before is None or (before != json.loads(json.dumps(spec)) and self.state != "done"):
             write_json(path, spec)
         return self.folder
 
@@ -161,23 +172,20 @@ _SPEC = ("stage", "identity", "settings", "parents", "title")
 
 
 def state(folder: Path) -> State:
-    """What a run's folder says of it."""
-    if (folder / DONE).exists():
-        return "done"
+    """What a run's folder says of it; without what it was to make, it is not done."""
+    if is_done(folder):
+        made = MAKES.get(folder.name.partition("-")[0], ())
+        if all((folder / name).exists() for name in made):
+            return "done"
     if (folder / FAILED).exists():
         return "failed"
     return "started" if (folder / SPEC).exists() else "missing"
 
 
-def _refuse_other(path: Path, identity: dict[str, Any]) -> None:
+def _spec(path: Path) -> dict[str, Any] | None:
+    """What a spec.json says; None if there is none, or a damaged one, which is written anew."""
     try:
-        found = json.loads(path.read_text())["identity"]
-    except (json.JSONDecodeError, KeyError) as error:
-        raise RunError(
-            f"{path} is damaged ({error}); remove {path.parent} and start again"
-        ) from error
-    if found != json.loads(json.dumps(identity)):
-        raise RunError(
-            f"{path.parent} belongs to a run of another configuration; move it away, or name "
-            "another folder with --runs"
-        )
+        values = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    return values if isinstance(values, dict) else None

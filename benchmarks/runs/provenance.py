@@ -2,7 +2,6 @@
 
 import os
 import platform
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -10,6 +9,8 @@ from typing import Any
 
 from benchmarks.runs.folder import PROVENANCE, Run
 from dreamtext.files import write_json
+from slurm.attempts import job_id
+from slurm.snapshot import describe
 
 _RECORDED = ("torch", "diffusers", "accelerate", "numpy", "paddleocr", "onnxruntime", "clean-fid")
 
@@ -25,11 +26,12 @@ def collect(run: Run) -> dict[str, Any]:
         except PackageNotFoundError:
             continue
     return {
-        "git": git_state(),
+        "git": code(),
         "python": platform.python_version(),
         "packages": versions,
         "machine": {"processor": platform.machine(), "cores": os.cpu_count()},
         "threads": os.environ.get("OMP_NUM_THREADS", "all"),
+        "job": _job(),
         "seed": run.settings.get("seed"),
         # Where folders lie on this machine is nobody's business, and decides nothing.
         "command": [Path(word).name if Path(word).is_absolute() else word for word in sys.argv],
@@ -42,21 +44,18 @@ def record(run: Run, **found: Any) -> None:
     write_json(run.folder / PROVENANCE, run.provenance() | found)
 
 
-def git_state() -> dict[str, str | bool]:
-    """Revision of the code and what differs from it; says so where git does not know."""
-    here = Path(__file__).resolve().parents[2]
+def code() -> dict[str, Any]:
+    """Revision of the code, what differs from it, and files git does not track."""
+    return describe(Path(__file__).resolve().parents[2])
 
-    def ask(*arguments: str) -> str:
-        return subprocess.run(
-            ["git", "-C", str(here), *arguments], capture_output=True, text=True, check=True
-        ).stdout
 
-    try:
-        difference = ask("diff", "HEAD", "--", "*.py", "*.toml")
-        return {
-            "revision": ask("rev-parse", "HEAD").strip(),
-            "clean": not difference,
-            "diff": difference[:100_000],
-        }
-    except (OSError, subprocess.CalledProcessError):
-        return {"revision": "unknown", "clean": False, "diff": ""}
+def _job() -> dict[str, Any]:
+    """The SLURM job that the run is done by; empty outside of SLURM."""
+    if not job_id():
+        return {}
+    return {
+        "id": job_id(),
+        "node": os.environ.get("SLURMD_NODENAME", ""),
+        "nodes": os.environ.get("SLURM_JOB_NODELIST", ""),
+        "ranks": int(os.environ.get("SLURM_NTASKS", "1")),
+    }

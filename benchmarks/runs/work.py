@@ -12,8 +12,8 @@ from typing import Any
 
 from benchmarks.runs import provenance
 from benchmarks.runs.folder import PROVENANCE, Run
-from dreamtext.errors import Interrupted, RunError
-from dreamtext.files import write_json
+from dreamtext.errors import Interrupted, RunError, UserError
+from dreamtext.files import refuse_if_overtaken, write_json, writing_while
 from slurm.lease import Lease
 from slurm.task import DONE, FAILED
 
@@ -36,8 +36,12 @@ def working(run: Run) -> Iterator[None]:
     several tasks of one SLURM job only the first holds the folder and says how it ended; the
     others work with it.
 
+    Every write to the folder asks the lease first: a process that was suspended, and overtaken,
+    changes nothing any more.
+
     Raises:
         LeaseHeld: another process works in the folder.
+        Interrupted: another process has taken the folder over.
         AlreadyDone: another process finished the run just now.
     """
     folder = run.prepare()
@@ -48,18 +52,18 @@ def working(run: Run) -> Iterator[None]:
     with Lease(folder) as lease:
         if run.state == "done":
             raise AlreadyDone(f"{folder} was finished by another process in the meantime")
-        write_json(folder / PROVENANCE, provenance.collect(run))
-        try:
-            yield
-        except (Interrupted, KeyboardInterrupt):
-            raise
-        except BaseException as error:
-            write_json(folder / FAILED, _failure(folder, error))
-            raise
-        if lease.lost:
-            raise RunError(f"another process took over {folder}; this one leaves it alone")
-        (folder / FAILED).unlink(missing_ok=True)
-        write_json(folder / DONE, {"finished": time.time(), "seconds": time.time() - began})
+        with writing_while(lease.confirm):
+            write_json(folder / PROVENANCE, provenance.collect(run))
+            try:
+                yield
+            except (Interrupted, KeyboardInterrupt):
+                raise
+            except BaseException as error:
+                write_json(folder / FAILED, _failure(folder, error))
+                raise
+            refuse_if_overtaken()
+            (folder / FAILED).unlink(missing_ok=True)
+            write_json(folder / DONE, {"finished": time.time(), "seconds": time.time() - began})
 
 
 def _failure(folder: Path, error: BaseException) -> dict[str, Any]:
@@ -72,6 +76,7 @@ def _failure(folder: Path, error: BaseException) -> dict[str, Any]:
         "message": str(error),
         "traceback": "".join(traceback.format_exception(error)),
         "attempts": attempts,
+        "final": isinstance(error, UserError),  # the same input will be refused again
         "failed": time.time(),
     }
 

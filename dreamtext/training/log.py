@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from dreamtext.files import LOG, write_text
+from dreamtext.files import LOG, refuse_if_overtaken, write_text
 
 
 class Log:
@@ -15,6 +15,7 @@ class Log:
 
     def append(self, values: dict[str, Any]) -> None:
         if self.enabled:
+            refuse_if_overtaken()
             with open(self.path, "a") as file:
                 file.write(json.dumps(values) + "\n")
 

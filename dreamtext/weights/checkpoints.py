@@ -15,7 +15,7 @@ from torch import Tensor
 from dreamtext.configs.schema import from_dict, to_dict
 from dreamtext.configs.sections import Config
 from dreamtext.errors import RunError
-from dreamtext.files import file_hash
+from dreamtext.files import file_hash, refuse_if_overtaken, to_disk
 from dreamtext.networks.model import DreamText
 from dreamtext.weights.files import refuse_mismatch
 
@@ -33,6 +33,7 @@ def save_checkpoint(
         tensors: file stem -> named tensors, each stored as safetensors.
         optimizers: state dicts, stored by torch and read back with `weights_only=True`.
     """
+    refuse_if_overtaken()
     final = folder / f"step-{step:08d}"
     partial = folder / f".step-{step:08d}.{os.getpid()}"
     shutil.rmtree(partial, ignore_errors=True)
@@ -42,6 +43,7 @@ def save_checkpoint(
     torch.save(optimizers, partial / "optimizer.pt")
     hashes = {p.name: file_hash(p) for p in sorted(partial.iterdir())}
     (partial / "state.json").write_text(json.dumps({"step": step, "sha256": hashes}))
+    refuse_if_overtaken()
     shutil.rmtree(final, ignore_errors=True)
     os.replace(partial, final)
     for old in sorted(folder.glob("step-*"))[:-KEPT]:
@@ -93,6 +95,8 @@ def save_model(model: DreamText, folder: Path, dtype: torch.dtype = torch.float3
     }
     save_file(kept, partial / "model.safetensors")
     (partial / "config.json").write_text(json.dumps(to_dict(model.config), indent=1) + "\n")
+    to_disk(partial)
+    refuse_if_overtaken()
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(partial, folder)
 

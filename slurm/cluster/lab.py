@@ -24,7 +24,8 @@ from slurm.errors import SlurmError, SlurmInputError
 NODES = ("n1", "n2", "n3", "n4")
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "srun", "squeue", "scontrol", "scancel", "sinfo")
 CONF = Path(__file__).with_name("slurm.conf.in")
-START_S = 30
+QUICK = Path(__file__).with_name("quick.conf.in")
+START_S = 60
 STOP_S = 15
 
 
@@ -71,7 +72,9 @@ class Cluster:
         _stop([self.folder / "run" / "slurmctld.pid"])
 
     def start_node(self, node: str) -> None:
+        """Start a node's daemon, and take the node back into service if it had been given up."""
         self._daemon("slurmd", "-N", node)
+        self.run("scontrol", "update", f"NodeName={node}", "State=RESUME", check=False)
 
     def stop_node(self, node: str) -> None:
         """Kill a node's daemon as a power cut would (its jobs' processes are left alone)."""
@@ -106,8 +109,12 @@ class Cluster:
             )
 
 
-def up(folder: Path) -> Cluster:
+def up(folder: Path, quick: bool = True, **settings: object) -> Cluster:
     """Start a cluster in `folder` (made if need be) and wait until its four nodes are idle.
+
+    Args:
+        quick: set as a kind administrator would, and quick; else as SLURM is by default.
+        settings: further lines of slurm.conf, such as MinJobAge=10.
 
     Raises:
         SlurmInputError: SLURM is not installed, or a cluster runs there already.
@@ -127,8 +134,12 @@ def up(folder: Path) -> Cluster:
     for name in ("etc", "run", "log", "state", "dev", *(f"spool/{node}" for node in NODES)):
         (folder / name).mkdir(parents=True, exist_ok=True)
     port = _free_ports(len(NODES) + 2)
+    lines = [QUICK.read_text().strip()] if quick else []
+    lines += [f"{key}={value}" for key, value in settings.items()]
     (folder / "etc" / "slurm.conf").write_text(
         CONF.read_text()
+        .replace("@SETTINGS@", "\n".join(lines))
+        .replace("@GRACE@", "30" if quick else "0")
         .replace("@FOLDER@", str(folder))
         .replace("@USER@", getpass.getuser())
         .replace("@CONTROLLER_PORT@", str(port))

@@ -3,12 +3,17 @@
 import getpass
 import os
 import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 
 import pytest
+from helpers.slurm_tasks import PROJECT
 
 from slurm.cluster import Cluster, down, missing_programs, up
+
+IGNORED = shutil.ignore_patterns("__pycache__")
+AS_SOMEBODY = ("-c", "user.name=somebody", "-c", "user.email=somebody@localhost")
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +37,29 @@ def cluster(running_cluster: Cluster, monkeypatch):
         monkeypatch.setenv(name, value)
     yield running_cluster
     running_cluster.run("scancel", "-u", getpass.getuser())
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory) -> Path:
+    """A work tree with no more than the launcher in it: quick to copy."""
+    folder = tmp_path_factory.mktemp("project")
+    shutil.copytree(PROJECT / "slurm", folder / "slurm", ignore=IGNORED)
+    for command in (["init", "-q"], ["add", "."], [*AS_SOMEBODY, "commit", "-qm", "first"]):
+        subprocess.run(["git", *command], cwd=folder, check=True)
+    return folder
+
+
+@pytest.fixture
+def fake_sbatch(tmp_path, monkeypatch):
+    """Put a shell script in front of the real sbatch, which it finds as $REAL."""
+
+    def install(script: str) -> None:
+        folder = tmp_path / "bin"
+        folder.mkdir(exist_ok=True)
+        real = shutil.which("sbatch", path=os.environ["PATH"].replace(f"{folder}:", ""))
+        (folder / "sbatch").write_text(f"#!/bin/sh\nREAL={real}\nHERE={folder}\n{script}\n")
+        (folder / "sbatch").chmod(0o755)
+        if str(folder) not in os.environ["PATH"]:
+            monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+    return install

@@ -1,4 +1,5 @@
-"""Faults injected for real into one grid on the real local cluster, all at the same time.
+"""Faults injected for real into one grid on a real local cluster, all at the same time: on the
+quick cluster, and on one with SLURM's default settings.
 
 Every surviving task must end equal, bit for bit, to one that nobody disturbed; the others must be
 FAILED with the right reason.
@@ -6,229 +7,148 @@ FAILED with the right reason.
 
 import json
 import os
-import signal
+import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+import tempfile
 from pathlib import Path
 
 import pytest
+from helpers.fault_grid import CONFIG, FATAL, PREEMPTIONS, SURVIVORS, Outcome, disturb, steps_of
+from helpers.slurm_tasks import PROGRAM, PROJECT, wait
 
-from slurm import attempts, queue, records
-from slurm.config import ClusterConfig
-from slurm.lease import read_lease
+from slurm import attempts
+from slurm.cluster import down, up
+from slurm.failures import group
 from slurm.submit import submit
 from slurm.task import Task, read_failure, sentence
 
-PROGRAM = str(Path(__file__).with_name("program.py").resolve())
-PROJECT = Path(__file__).parents[2]
-STEPS, PAUSE = 40, 0.1
-LONG_STEPS = 200  # `node`: longer than SLURM needs to give the node up
-CONFIG = ClusterConfig(
-    defaults={"time_min": 10, "mem_gb": 0.15, "warning_s": 30},
-    stages={name: {"cpus_per_task": 8} for name in ("node", "power", "preempt")},  # a whole node
-)
-SURVIVORS = [
-    "undisturbed",
-    "timeout",
-    "requeue",
-    "worker",
-    "step",
-    "exception-once",
-    "controller",
-    "submitters",
-    "preempt",
-    "node",
-    "power",
-]
-FATAL = {"exception": "python", "memory": "memory", "silent": "no result", "scancel": "cancelled"}
-FAULTS = {
-    "step": ["--fault", "kill-all", "--once"],
-    "exception-once": ["--fault", "exception", "--once"],
-    "exception": ["--fault", "exception"],
-    "memory": ["--fault", "memory"],
-    "silent": ["--fault", "silent"],
-}
+DEFAULTS = pytest.param("defaults", marks=[pytest.mark.slow, pytest.mark.slurm])
+LOST_AFTER_S = {"quick": 5, "defaults": 300}  # SlurmdTimeout
 
 
-def grid(root: Path) -> dict[str, Task]:
-    tasks = {}
-    for name in [*SURVIVORS, *FATAL]:
-        steps = LONG_STEPS if name == "node" else STEPS
-        folder = str(root / name)
-        argv = ["python", PROGRAM, folder, "--steps", str(steps), "--pause", str(PAUSE)]
-        stage = name if name in CONFIG.stages else "train"
-        tasks[name] = Task(folder, (*argv, *FAULTS.get(name, [])), stage)
-    tasks["child-of-exception"] = Task(
-        str(root / "child"),
-        ("python", PROGRAM, str(root / "child")),
-        "score",
-        (tasks["exception"].folder,),
-    )
-    return tasks
-
-
-def wait(ready: Callable[[], object], what: str, seconds: float = 90) -> None:
-    deadline = time.monotonic() + seconds
-    while not ready():
-        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
-        time.sleep(0.1)
-
-
-def step(task: Task) -> int:
-    try:
-        return json.loads(Path(task.folder, "state.json").read_text())["step"]
-    except FileNotFoundError:
-        return 0
-
-
-def send(root: Path, names: list[str] | None = None) -> subprocess.Popen:
-    """Submit from a process of its own, as a user would."""
-    code = (
-        "import sys; from pathlib import Path; sys.path[:0] = sys.argv[1:3]\n"
-        "import test_faults as t; from slurm.submit import submit\n"
-        "root = Path(sys.argv[3])\n"
-        "sent = submit(list(t.grid(root).values()), home=root / 'launch', name='faults',"
-        " config=t.CONFIG, project=t.PROJECT, collect=('python', '-c', 'print(1)'))\n"
-        "print(sent.count)"
-    )
-    return subprocess.Popen(
-        [sys.executable, "-c", code, str(PROJECT), str(Path(__file__).parent), str(root)],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-
-@pytest.fixture(scope="module")
-def disturbed(running_cluster, tmp_path_factory):
-    cluster = running_cluster
+@pytest.fixture(scope="module", params=["quick", DEFAULTS])
+def disturbed(request, running_cluster, tmp_path_factory) -> Outcome:
     root = tmp_path_factory.mktemp("faults")
-    os.environ.update(cluster.environment())
-    try:
-        yield from inject(cluster, root)
-    finally:
-        del os.environ["SLURM_CONF"]
+    cluster, own = running_cluster, None
+    with pytest.MonkeyPatch.context() as patch:
+        try:
+            if request.param == "defaults":
+                own = Path(tempfile.mkdtemp(prefix="cluster-"))
+                cluster = up(own, quick=False)
+            for name, value in cluster.environment().items():
+                patch.setenv(name, value)
+            yield disturb(cluster, root, LOST_AFTER_S[request.param])
+        finally:
+            subprocess.run(["umount", str(root / "small")], check=False, capture_output=True)
+            if own:
+                down(own)
+                shutil.rmtree(own, ignore_errors=True)
 
 
-def inject(cluster, root: Path):
-    tasks = grid(root)
-    submitters = [send(root), send(root)]
-    counts = sorted(int(s.communicate(timeout=60)[0]) for s in submitters)
-    ids = records.jobs_of_folders(records.load_all(root / "launch"))
-    job = {name: ids[task.folder] for name, task in tasks.items()}
+def undisturbed(task: Task, folder: Path) -> bytes:
+    """What a task's program writes when it is left alone."""
+    argv = [sys.executable, PROGRAM, str(folder), "--steps", str(steps_of(task)), "--pause", "0"]
+    subprocess.run(argv, check=True, cwd=PROJECT, env={**os.environ, "PYTHONPATH": str(PROJECT)})
+    return (folder / "DONE.json").read_bytes()
 
-    def begun(name: str) -> Callable[[], bool]:
-        return lambda: step(tasks[name]) >= 3
 
-    def at(name: str, act: Callable[[], object]) -> None:
-        wait(begun(name), f"{name} to begin")
-        act()
-
-    def preempt() -> None:
-        node = queue.mine()[job["preempt"]].nodes
-        cluster.run("sbatch", "-p", "high", "-w", node, "-c8", "-o/dev/null", "--wrap=sleep 3")
-
-    def lose_node() -> None:
-        node = queue.mine()[job["node"]].nodes
-        cluster.stop_node(node)  # the job's processes go on: nobody can tell them
-        wait(lambda: queue.mine()[job["node"]].state != "RUNNING", "the node to be given up")
-        cluster.start_node(node)
-
-    def power_cut() -> None:
-        node = queue.mine()[job["power"]].nodes
-        lease = read_lease(tasks["power"].folder)
-        cluster.stop_node(node)
-        cluster.kill_job(lease.job)
-        wait(lambda: queue.mine()[job["power"]].state != "RUNNING", "the node to be given up")
-        cluster.start_node(node)
-
-    def kill_worker() -> None:
-        os.kill(read_lease(tasks["worker"].folder).pid, signal.SIGKILL)
-
-    actions = {
-        "timeout": lambda: queue.run(["scancel", "--signal=USR2", job["timeout"]]),
-        "requeue": lambda: queue.requeue(job["requeue"]),
-        "worker": kill_worker,
-        "scancel": lambda: queue.cancel([job["scancel"]]),
-        "preempt": preempt,
-        "node": lose_node,
-        "power": power_cut,
-    }
-    with ThreadPoolExecutor(len(actions)) as pool:
-        for result in [pool.submit(at, name, act) for name, act in actions.items()]:
-            result.result()
-        cluster.stop_controller()
-        time.sleep(1)
-        cluster.start_controller()
-    try:
-        wait(lambda: list((root / "launch").glob("collect-*.log")), "the collecting job", 120)
-    finally:
-        print(json.dumps({n: attempts.read(t.folder) for n, t in tasks.items()}, indent=1))
-    yield tasks, counts
+def failures(task: Task) -> int:
+    return sum(line["outcome"] == "failed" for line in attempts.read(task.folder))
 
 
 def test_two_submitters_at_once_send_every_task_once(disturbed):
-    tasks, counts = disturbed
-    assert counts == [0, len(tasks)]
+    assert disturbed.counts == [0, len(disturbed.tasks)]
 
 
 @pytest.mark.parametrize("name", SURVIVORS)
 def test_survivor_ends_as_if_undisturbed(disturbed, name, tmp_path):
-    tasks, _ = disturbed
-    assert tasks[name].done
-    steps = LONG_STEPS if name == "node" else STEPS
-    argv = [sys.executable, PROGRAM, str(tmp_path), "--steps", str(steps), "--pause", "0"]
-    subprocess.run(argv, check=True, cwd=PROJECT, env={**os.environ, "PYTHONPATH": str(PROJECT)})
-    expected = (tmp_path / "DONE.json").read_bytes()
-    assert Path(tasks[name].folder, "DONE.json").read_bytes() == expected
+    task = disturbed.tasks[name]
+    assert task.done
+    assert Path(task.folder, "DONE.json").read_bytes() == undisturbed(task, tmp_path)
 
 
 # `node`: the copy on the lost node may finish before the new one gets the lease.
-@pytest.mark.parametrize(
-    "name", sorted({*SURVIVORS} - {"undisturbed", "controller", "submitters", "node"})
-)
-def test_disturbed_task_really_was_interrupted_and_resumed(disturbed, name):
-    starts = Path(disturbed[0][name].folder, "starts").read_text().splitlines()
-    assert len(starts) >= 2
+@pytest.mark.parametrize("name", sorted({*SURVIVORS} - {"undisturbed", "node"}))
+def test_disturbed_task_was_interrupted_and_resumed_and_repeated_nothing(disturbed, name):
+    folder = Path(disturbed.tasks[name].folder)
+    starts = (folder / "starts").read_text().splitlines()
+    assert len(starts) > (PREEMPTIONS if name == "preempt" else 1)
     assert all(not line.endswith(" from 0") for line in starts[1:])
+    steps = [json.loads(line)["step"] for line in (folder / "log.jsonl").read_text().splitlines()]
+    assert len(steps) - len(set(steps)) <= len(starts) - 1  # at most the step that was cut off
+
+
+@pytest.mark.parametrize("name", ["timeout", "requeue", "preempt", "preempt-cancel", "power"])
+def test_what_the_cluster_does_is_not_counted_as_a_failure(disturbed, name):
+    assert failures(disturbed.tasks[name]) == 0
 
 
 @pytest.mark.parametrize(("name", "cause"), FATAL.items())
 def test_fatal_fault_is_named(disturbed, name, cause):
-    task = disturbed[0][name]
+    task = disturbed.tasks[name]
+    if name == "full-disk" and not os.path.ismount(disturbed.root / "small"):
+        pytest.skip("no small disk could be mounted here")
     assert not task.done
     assert read_failure(task.folder)["cause"] == cause
 
 
-@pytest.mark.parametrize("name", ["exception", "memory", "silent"])
+@pytest.mark.parametrize("name", ["exception", "memory", "silent", "setup", "rank"])
 def test_same_failure_three_times_is_final_and_says_so(disturbed, name):
-    folder = disturbed[0][name].folder
-    assert read_failure(folder)["gave_up"] == "failed in the same way 3 times"
-    assert sum(line["outcome"] == "failed" for line in attempts.read(folder)) == 3
+    task = disturbed.tasks[name]
+    assert read_failure(task.folder)["gave_up"] == "failed in the same way 3 times"
+    assert failures(task) == 3
+
+
+def test_misuse_is_not_tried_again(disturbed):
+    task = disturbed.tasks["misuse"]
+    assert failures(task) == 1
+    assert read_failure(task.folder)["gave_up"] == "trying again cannot help"
+
+
+def test_full_disk_is_named_and_not_counted(disturbed):
+    if not os.path.ismount(disturbed.root / "small"):
+        pytest.skip("no small disk could be mounted here")
+    task = disturbed.tasks["full-disk"]
+    assert failures(task) == 0
+    (found,) = group([task])
+    assert found.likely == "the disk or a quota is full"
+
+
+def test_line_of_setup_that_failed_is_named(disturbed):
+    failure = read_failure(disturbed.tasks["setup"].folder)
+    assert "module load nothing-of-that-name" in failure["message"]
+    assert "exit code 127" in failure["message"]
+
+
+def test_first_rank_that_failed_is_shown(disturbed):
+    task = disturbed.tasks["rank"]
+    failure = read_failure(task.folder)
+    assert "ValueError: bad luck on another node" in failure["traceback"]
+    assert failure["message"].startswith("rank 1 on n")
+    (found,) = group([task])
+    assert any("bad luck on another node" in line for line in found.last_lines)
 
 
 def test_traceback_of_the_program_is_kept(disturbed):
-    failure = read_failure(disturbed[0]["exception"].folder)
+    failure = read_failure(disturbed.tasks["exception"].folder)
     assert failure["traceback"] == "Traceback ..."
     assert sentence(failure) == "ValueError: bad luck"
 
 
 def test_task_whose_parent_failed_never_ran_and_is_not_called_failed(disturbed):
-    task = disturbed[0]["child-of-exception"]
+    task = disturbed.tasks["child-of-exception"]
     assert not task.done
     assert not task.failed
     assert not Path(task.folder, "starts").exists()
 
 
 def test_submitting_again_sends_only_what_was_cancelled_or_blocked(disturbed):
-    tasks, _ = disturbed
-    root = Path(tasks["undisturbed"].folder).parent
-    sent = submit(
-        list(tasks.values()), home=root / "launch", name="faults", config=CONFIG, project=PROJECT
-    )
+    tasks = {n: t for n, t in disturbed.tasks.items() if n != "full-disk"}
+    home = disturbed.root / "launch"
+    again = list(tasks.values())
+    sent = submit(again, home=home, name="faults", config=CONFIG, project=PROJECT)
     names = {task.folder for job in sent.jobs.values() for task in job}
     assert names == {tasks["scancel"].folder, tasks["child-of-exception"].folder}
-    assert sent.left_out == {"done": len(SURVIVORS), "failed": 3}
-    wait(lambda: tasks["scancel"].done, "the cancelled task to finish at last")
+    assert sent.left_out == {"done": len(SURVIVORS), "failed": len(FATAL) - 2}
+    wait(lambda: tasks["scancel"].done, 120, "for the cancelled task to finish at last")

@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
+from helpers.slurm_tasks import PROGRAM, PROJECT
+
 from slurm.inline import run_inline
 from slurm.task import Task
-
-PROGRAM = str(Path(__file__).with_name("program.py").resolve())
-PROJECT = Path(__file__).parents[2]
 
 
 def make(root: Path, name: str, *more: str) -> Task:

@@ -32,7 +32,7 @@ def test_tracked_and_untracked_are_taken_ignored_and_deleted_are_not(project, tm
     (project / "gone.py").unlink()
     copy = snapshot.take(project, tmp_path / "store")
     files = {str(p.relative_to(copy)) for p in copy.rglob("*") if p.is_file()}
-    assert files == {".gitignore", "new.py", "package/a.py", "run.sh"}
+    assert files == {".gitignore", "new.py", "package/a.py", "run.sh", snapshot.ORIGIN}
     assert os.access(copy / "run.sh", os.X_OK)
 
 

@@ -33,7 +33,8 @@ def log(task: Task, steps: int, age_s: float = 0.0) -> None:
 
 def sent(task: Task, home: Path, job_id: str = "5") -> Path:
     submission = records.new(home, "study", home, [])
-    submission.jobs.append(records.JobRecord("task-x", "run", [task], {}, job_id, True))
+    submission.jobs.append(records.JobRecord("task-x", "run", [task], {}, job_id))
+    submission.phase = "released"
     submission.save()
     return home
 

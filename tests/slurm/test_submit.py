@@ -6,59 +6,16 @@ import os
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from helpers.slurm_tasks import CONFIG, HERE, PROJECT, alive, make, send, wait
 
-from slurm import queue, records, sharing
+from slurm import records, sharing
 from slurm.config import ClusterConfig
 from slurm.errors import SlurmError, SlurmInputError
-from slurm.submit import dry_run, submit
+from slurm.submit import dry_run
 from slurm.task import Task
-
-HERE = Path(__file__).parent.resolve()
-PROGRAM = str(HERE / "program.py")
-PROJECT = HERE.parents[1]
-CONFIG = ClusterConfig({"time_min": 5, "mem_gb": 0.2})
-
-
-def make(root: Path, name: str, *more: str, stage: str = "run", after: tuple[str, ...] = ()):
-    folder = str(root / name)
-    return Task(folder, ("python", PROGRAM, folder, "--pause", "0", *more), stage, after)
-
-
-def send(tasks, root: Path, config: ClusterConfig = CONFIG, **more):
-    more = {"project": PROJECT, "name": "test", **more}
-    return submit(tasks, home=root / "launch", config=config, **more)
-
-
-def wait(ready: Callable[[], object], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not ready():
-        assert time.monotonic() < deadline, f"waited {seconds} s"
-        time.sleep(0.1)
-
-
-def alive() -> list[queue.QueuedJob]:
-    return [job for job in queue.mine().values() if job.alive]
-
-
-@pytest.fixture
-def fake_sbatch(tmp_path, monkeypatch):
-    """Put a shell script in front of the real sbatch, which it finds as $REAL."""
-
-    def install(script: str) -> None:
-        folder = tmp_path / "bin"
-        folder.mkdir(exist_ok=True)
-        real = shutil.which("sbatch", path=os.environ["PATH"].replace(f"{folder}:", ""))
-        (folder / "sbatch").write_text(f"#!/bin/sh\nREAL={real}\nHERE={folder}\n{script}\n")
-        (folder / "sbatch").chmod(0o755)
-        if str(folder) not in os.environ["PATH"]:
-            monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-
-    return install
 
 
 def test_chain_runs_in_order_and_again_submitted_sends_nothing(cluster, tmp_path):
@@ -224,7 +181,7 @@ def test_submitter_killed_half_way_leaves_held_jobs_that_the_next_one_clears(
     fake_sbatch('case "$1" in --test-only) exec $REAL "$@";; esac; $REAL "$@"; kill -9 $PPID')
     code = (
         "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[2]);"
-        "import test_submit as t; root = Path(sys.argv[1]); t.send([t.make(root, 'a')], root)"
+        "import slurm_tasks as t; root = Path(sys.argv[1]); t.send([t.make(root, 'a')], root)"
     )
     process = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path), str(HERE)],

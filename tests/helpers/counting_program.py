@@ -1,6 +1,6 @@
 """A task program that keeps its side of the contract, and fails on demand.
 
-python program.py FOLDER [--steps N] [--pause S] [--fault NAME [--once]]
+python counting_program.py FOLDER [--steps N] [--pause S] [--fault NAME [--once]]
 
 It counts to N, a random walk of which every step depends on all before it, saves after each
 step, and ends with DONE.json. Saved state is rounded nowhere: interrupted and not interrupted
@@ -37,14 +37,22 @@ def main() -> int:
     folder = arguments.folder
     if (folder / "DONE.json").exists():
         return 0
+    if os.environ.get("RANK", "0") != "0":
+        return other_rank(folder, arguments.fault)
     with StopFlag() as stop, Lease(folder) as lease:
         state_path = folder / "state.json"
         state = json.loads(state_path.read_text()) if state_path.exists() else {"step": 0, "x": 0.5}
         with open(folder / "starts", "a") as file:
             file.write(f"{os.getpid()} from {state['step']}\n")
         while state["step"] < arguments.steps:
-            if stop() or lease.lost:
+            if stop() or not lease.confirm():
                 return 1
+            if arguments.fault and state["step"] >= 2:
+                fired = folder / "fired"
+                if not (arguments.once and fired.exists()):
+                    fired.touch()
+                    if code := fault(arguments.fault, folder):
+                        return code
             # Deterministic chaos: one lost or doubled step changes every later digit.
             x = state["x"] + random.Random(state["step"]).random()
             state = {"step": state["step"] + 1, "x": 3.99 * (x % 1) * (1 - x % 1)}
@@ -52,16 +60,20 @@ def main() -> int:
             with open(folder / "log.jsonl", "a") as file:
                 line = {"step": state["step"], "steps": arguments.steps, "loss": state["x"]}
                 file.write(json.dumps({**line, "time": time.time()}) + "\n")
-            if arguments.fault and state["step"] >= 2:
-                fired = folder / "fired"
-                if not (arguments.once and fired.exists()):
-                    fired.touch()
-                    if code := fault(arguments.fault, folder):
-                        return code
             time.sleep(arguments.pause)
         if not lease.confirm():
             return 1
         save(folder / "DONE.json", state)
+    return 0
+
+
+def other_rank(folder: Path, name: str) -> int:
+    """A rank that does nothing but fail, if it is to, once the first one is at work."""
+    with StopFlag() as stop:
+        while not (folder / "DONE.json").exists() and not stop():
+            time.sleep(0.05)
+            if name == "rank" and (folder / "fired").exists():
+                raise ValueError("bad luck on another node")
     return 0
 
 
@@ -72,6 +84,16 @@ def fault(name: str, folder: Path) -> int:
             folder / "FAILED.json",
             {"error": "ValueError", "message": "bad luck", "traceback": "Traceback ..."},
         )
+        return 1
+    if name == "misuse":
+        save(folder / "FAILED.json", {"error": "ValueError", "message": "no such", "final": True})
+        return 2
+    if name == "full-disk":
+        (folder / "big").write_bytes(bytes(1 << 24))
+    if name == "rank":  # waits for the other, as collective operations do
+        with StopFlag() as stop:
+            while not stop():
+                time.sleep(0.05)
         return 1
     if name == "exit":
         return 3
