@@ -109,7 +109,8 @@ def tiny() -> Config:
             text_dropout=0.1,
             dropped_in_attention=True,
             accumulate=1,
-            mixed_precision="no",
+            mixed_precision="bf16",
+            self_attention="full",
         ),
         sampling=SamplingConfig(
             solver="ddim", steps=6, guidance=2.5, ema=True, attention_timesteps=(0.3, 0.6, 0.9)
@@ -131,6 +132,8 @@ def smoke() -> Config:
             "training.batch_size=8",
             "training.lr_warmup=5",
             "training.ema=0.9",
+            "training.mixed_precision='no'",
+            "training.self_attention=mixed",
             "training.checkpoint_every=10",
             "training.validate_every=20",
             "sampling.steps=4",

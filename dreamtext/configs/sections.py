@@ -261,6 +261,8 @@ class TrainingConfig(Checked):
     dropped_in_attention: bool = True  # released: samples with dropped text stay in L_attn
     accumulate: int = 1
     mixed_precision: Literal["no", "bf16", "fp16"] = "no"
+    # full: self-attention in float32 beside it; on CPUs its backward pass is slow in bfloat16
+    self_attention: Literal["mixed", "full"] = option("mixed", neutral="mixed")
     gradient_checkpointing: bool = option(False, identity=False)  # of the U-Net
     compile: bool = option(False, identity=False)  # the U-Net by torch.compile
     latents: str = option("", identity=False)  # a folder where the autoencoder's latents are kept

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 Maps = dict[str, Tensor]
 
@@ -51,6 +53,27 @@ class AttentionRecorder:
         while height * width > pixels:  # each level halves both sides, rounding up
             height, width = (height + 1) // 2, (width + 1) // 2
         return height, width
+
+
+def keep_self_attention_full(unet: nn.Module) -> None:
+    """Let the self-attention of a diffusers U-Net run in float32 whatever precision is around it;
+    its projections do not."""
+    for name, module in unet.named_modules():
+        if name.endswith(".attn1"):
+            module.set_processor(_FullPrecision())
+
+
+class _FullPrecision:
+    """diffusers' self-attention; queries, keys and values meet in float32."""
+
+    def __call__(self, attn: Any, hidden_states: Tensor, *_: Any, **__: Any) -> Tensor:
+        query, key, value = (
+            project(hidden_states).unflatten(2, (attn.heads, -1)).transpose(1, 2).float()
+            for project in (attn.to_q, attn.to_k, attn.to_v)
+        )
+        with torch.autocast(hidden_states.device.type, enabled=False):
+            attended = functional.scaled_dot_product_attention(query, key, value)
+        return attn.to_out[1](attn.to_out[0](attended.transpose(1, 2).flatten(2)))
 
 
 class _Processor:

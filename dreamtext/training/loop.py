@@ -21,7 +21,7 @@ from dreamtext.configs.sections import Config
 from dreamtext.data.sample import Batch, Dataset, collate
 from dreamtext.errors import Interrupted, RunError, UserError
 from dreamtext.files import CHECKPOINTS, MODEL
-from dreamtext.networks.attention import text_attention
+from dreamtext.networks.attention import keep_self_attention_full, text_attention
 from dreamtext.networks.latent_cache import LatentCache
 from dreamtext.networks.model import DreamText
 from dreamtext.objective.schedule import weights_at
@@ -77,6 +77,8 @@ class Trainer:
             self.model.latent_cache = LatentCache(folder, self.model.autoencoder)
         if config.training.gradient_checkpointing:
             self.model.unet.enable_gradient_checkpointing()
+        if config.training.self_attention == "full":
+            keep_self_attention_full(self.model.unet)
         if config.training.compile:
             compile_blocks(self.model.unet)
         self.average = Average(self.model, config.training.ema)
