@@ -82,7 +82,7 @@ def test_a_package_that_is_missing_is_named(tmp_path):
     assert "No module named 'termcolor'" in answer.reason
 
 
-@pytest.mark.parametrize("name", ["diffste", "textctrl"])
+@pytest.mark.parametrize("name", ["diffste", "textctrl", "flux-text"])
 def test_a_picture_depends_on_its_own_seed_alone(tmp_path, name):
     system = stand_in(tmp_path, name)
     together = ask(system, [request(0), request(1)])[1]

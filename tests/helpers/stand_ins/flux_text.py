@@ -46,7 +46,8 @@ STAND_IN = StandIn(
                 assert model_config["union_cond_attn"] and default_lora
                 if "LOST" in prompt:
                     raise ValueError("LOST")
-                return SimpleNamespace(images=[Image.new("RGB", (width, height), (100, 0, 0))])
+                drawn = int(255 * torch.rand())  # as the VAE, from the global generator
+                return SimpleNamespace(images=[Image.new("RGB", (width, height), (100, 0, drawn))])
             """,
         "src/flux/pipeline_tools.py": "encode_images = None\n",
         "src/flux/transformer.py": "tranformer_forward = None\n",
@@ -74,6 +75,11 @@ STAND_IN = StandIn(
             """,
     },
     packages={
+        "torch/__init__.py": """
+            from random import random as rand, seed as manual_seed
+            from inert import Inert
+            Generator = bfloat16 = cuda = Inert
+            """,
         "safetensors/__init__.py": "",
         "safetensors/torch.py": """
             def load_file(path):
