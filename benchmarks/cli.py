@@ -55,7 +55,10 @@ Force = Annotated[bool, typer.Option(help="Do the stage again even if it is done
 @app.command()
 def train(
     overrides: Overrides = None,
-    preset: Annotated[str, typer.Option(help="smoke, demo, tiny or small")] = "tiny",
+    preset: Annotated[str, typer.Option(help="smoke, demo, tiny, small or paper")] = "tiny",
+    objective: Annotated[
+        str | None, typer.Option(help="paper, released or udifftext [default: the preset's]")
+    ] = None,
     seed: int = 0,
     runs: RunsOption = None,
     force: Force = False,
@@ -65,10 +68,9 @@ def train(
 
     from benchmarks.runs.folder import default_root
     from benchmarks.study.identities import train_run
-    from dreamtext.configs.presets import preset as preset_of
-    from dreamtext.configs.schema import override
+    from dreamtext.configs.presets import configured
 
-    config = replace(override(preset_of(preset), overrides or []), seed=seed)
+    config = replace(configured(preset, objective, overrides or []), seed=seed)
     _execute(train_run(config, runs or default_root(), f"{preset} seed {seed}"), force)
 
 

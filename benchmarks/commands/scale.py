@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from dreamtext.weights.inventory import Found
 
 Preset = Annotated[str, typer.Option(help="smoke, demo, tiny, small or paper")]
+Objective = Annotated[
+    str | None, typer.Option(help="paper, released or udifftext [default: the preset's]")
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(help="Overrides as section.key=value, such as model.unet.weights=FOLDER"),
@@ -18,6 +21,7 @@ Overrides = Annotated[
 def doctor(
     overrides: Overrides = None,
     preset: Preset = "paper",
+    objective: Objective = None,
     files: Annotated[
         Path | None, typer.Option(help="Folder of files [default: $DREAMTEXT_FILES or ./files]")
     ] = None,
@@ -29,11 +33,10 @@ def doctor(
     what was found is recorded with every run.
     """
     from baselines.doctor import examine_all
-    from dreamtext.configs.presets import preset as preset_of
-    from dreamtext.configs.schema import override
+    from dreamtext.configs.presets import configured
     from dreamtext.weights import inventory
 
-    config = override(preset_of(preset), overrides or [])
+    config = configured(preset, objective, overrides or [])
     absent = 0
     typer.echo(f"weights and data sets of the preset {preset}\n")
     for found in inventory.look(config, files or inventory.folder(), hashes=hashes):
@@ -76,17 +79,17 @@ def _hash(found: "Found") -> str:
 def plan_memory(
     overrides: Overrides = None,
     preset: Preset = "paper",
+    objective: Objective = None,
     processes: Annotated[int, typer.Option(help="Processes (GPUs) that share the batch")] = 1,
 ) -> None:
     """Count the memory of one training step, from shapes; nothing is allocated."""
     from rich.console import Console
     from rich.table import Table
 
-    from dreamtext.configs.presets import preset as preset_of
-    from dreamtext.configs.schema import override
+    from dreamtext.configs.presets import configured
     from dreamtext.training import memory
 
-    config = override(preset_of(preset), overrides or [])
+    config = configured(preset, objective, overrides or [])
     planned = memory.plan(config, processes)
     table = Table("part", "parameters (M)")
     for name, count in planned.parameters.items():

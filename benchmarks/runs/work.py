@@ -20,8 +20,10 @@ from slurm.task import DONE, FAILED
 
 def leads() -> bool:
     """Whether this process is the first, or only, task of its job."""
-    several = int(os.environ.get("SLURM_NTASKS", "1")) > 1
-    return not several or os.environ.get("SLURM_PROCID", "0") == "0"
+    for tasks, rank in (("SLURM_NTASKS", "SLURM_PROCID"), ("WORLD_SIZE", "RANK")):
+        if int(os.environ.get(tasks, "1")) > 1:
+            return os.environ.get(rank, "0") == "0"
+    return True
 
 
 class AlreadyDone(RunError):

@@ -9,7 +9,13 @@ from typing import Any
 from benchmarks.runs.folder import Run
 from benchmarks.runs.manifest import Benchmark, Manifest, draw
 from dreamtext.configs.schema import identity, to_dict
-from dreamtext.configs.sections import Config, DataConfig, MaskConfig, ScoringConfig
+from dreamtext.configs.sections import (
+    METHOD_REVISION,
+    Config,
+    DataConfig,
+    MaskConfig,
+    ScoringConfig,
+)
 from dreamtext.weights.starting import weight_hashes
 
 
@@ -22,7 +28,11 @@ def train_run(config: Config, root: Path, title: str = "") -> Run:
     later = ("sampling", "scoring")
     own = [f.name for f in fields(config) if f.name not in later]
     meaning = {name: _meaning(getattr(config, name)) for name in own}
-    identity = {"config": meaning, "data_revision": _train_revision(config.data)}
+    identity = {
+        "config": meaning,
+        "data_revision": _train_revision(config.data),
+        "method": METHOD_REVISION,
+    }
     if hashes := weight_hashes(config):
         identity["weights"] = hashes
     return Run(

@@ -13,7 +13,7 @@ from benchmarks.runs.folder import Run
 from benchmarks.runs.manifest import Benchmark
 from benchmarks.study.contrast import Contrast
 from benchmarks.study.identities import sample_run, score_run, system_run, train_run
-from dreamtext.configs.presets import preset
+from dreamtext.configs.presets import configured
 from dreamtext.configs.schema import override
 from dreamtext.configs.sections import Config
 from dreamtext.errors import RunError, UserError
@@ -139,7 +139,7 @@ class Study:
         return self._base().data.name
 
     def _base(self) -> Config:
-        return override(preset(self.preset), self.overrides)
+        return configured(self.preset, overrides=self.overrides)
 
     def narrowed(
         self,

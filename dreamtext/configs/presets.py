@@ -1,8 +1,9 @@
 """Named configurations. They differ only in values; each spells out what it is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from dreamtext.configs.paper import paper
+from dreamtext.configs.objectives import with_objective
+from dreamtext.configs.paper import STEPS, paper
 from dreamtext.configs.schema import override
 from dreamtext.configs.sections import (
     AutoencoderConfig,
@@ -200,3 +201,22 @@ def preset(name: str) -> Config:
     if name not in PRESETS:
         raise UserError(f"unknown preset '{name}'; there are {', '.join(PRESETS)}")
     return PRESETS[name]()
+
+
+def configured(name: str, objective: str | None = None, overrides: Sequence[str] = ()) -> Config:
+    """A preset, with another objective if one is named, then overrides `section.key=value`.
+
+    The paper's steps and supervision follow the data set: `paper` with `data.name=synthtext` has
+    those of SynthText, unless they are overridden too.
+
+    Raises:
+        UserError: there is no such preset or objective, or an override is wrong.
+    """
+    dataset = [text.split("=", 1)[1] for text in overrides if text.startswith("data.name=")]
+    if name == "paper" and dataset and dataset[-1] in STEPS:
+        config = paper(dataset[-1])
+    else:
+        config = preset(name)
+    if objective is not None:
+        config = with_objective(config, objective)
+    return override(config, tuple(overrides))

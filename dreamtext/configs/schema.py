@@ -46,6 +46,10 @@ class Checked:
     def check(self) -> None:
         """Relations between fields; raises `UserError`."""
 
+    def canonical(self) -> "Checked":
+        """The one form of all settings that mean the same, which a signature is made from."""
+        return self
+
     def require(self, holds: bool, message: str) -> None:
         if not holds:
             raise UserError(f"{type(self).__name__}: {message}")
@@ -107,6 +111,9 @@ def _nearest(key: str, path: str, cls: type, hints: dict[str, Any]) -> str:
 def _coerce(value: Any, hint: Any, name: str) -> Any:
     origin = get_origin(hint)
     if origin is Literal:
+        if isinstance(value, bool):  # YAML reads the words no, off, yes and on as such
+            words = ("yes", "on") if value else ("no", "off")
+            value = next((word for word in words if word in get_args(hint)), value)
         if value in get_args(hint) and not isinstance(value, bool):
             return value
         expected = "one of " + ", ".join(map(str, get_args(hint)))
@@ -140,6 +147,8 @@ def identity(config: Any) -> Any:
     """The meaning-bearing plain values of a configuration: what its signature is a hash of."""
     if not dataclasses.is_dataclass(config):
         return to_dict(config)
+    if isinstance(config, Checked):
+        config = config.canonical()
     out = {}
     for f in dataclasses.fields(config):
         value = getattr(config, f.name)

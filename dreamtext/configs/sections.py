@@ -1,6 +1,6 @@
 """Configuration: frozen dataclasses, validated on construction, and the presets."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from dreamtext.configs.schema import Checked, option
@@ -89,6 +89,8 @@ class TextEncoderConfig(Checked):
     weights: str = option("", identity=False)  # a local file in the released layout, with heads
     # Of the heads that only training has (the released code trains the visual one alone):
     trainable_heads: Literal["all", "visual"] = option("all", neutral="all")
+    # After the positions are added, as in the released code (0.1 there):
+    position_dropout: float = option(0.0, neutral=0.0)
 
     def check(self) -> None:
         self.require(self.width % self.heads == 0, "width must be a multiple of heads")
@@ -104,6 +106,8 @@ class GlyphEncoderConfig(Checked):
     features: int = 128
     pretrain_steps: int = 300  # conv only: steps of reading practice before it is frozen
     weights: str = option("", identity=False)  # vitstr only: a local file
+    # quad: the word cut out along its corners; box: along their bounds, as in the released code
+    crop: Literal["quad", "box"] = option("quad", neutral="quad")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +124,8 @@ class AutoencoderConfig(Checked):
     layers_per_block: int = option(2, neutral=2)
     stem: int = option(0, neutral=0)  # width of the encoder's first convolution; 0: widths[0]
     attention: tuple[bool, ...] = option((), neutral=())  # per level; (): in the middle only
+    # In training, a picture's latents: the most likely, or drawn as in the released code
+    posterior: Literal["mode", "sample"] = option("mode", neutral="mode")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,6 +148,8 @@ class UNetConfig(Checked):
     text_attention: Literal["default", "zero_output"] = option("default", neutral="default")
     depths: tuple[int, ...] = option((), neutral=())  # transformer blocks per level; (): one
     middle_depth: int = option(0, neutral=0)  # 0: as at the last level
+    # The region at latent size: any pixel of a cell counts, or bilinear as in the released code
+    region: Literal["any", "bilinear"] = option("any", neutral="any")
 
     def check(self) -> None:
         same = len(self.widths) == len(self.heads) == len(self.attention)
@@ -209,6 +217,8 @@ class SupervisionConfig(Checked):
     form: Literal["tokens", "pixels", "max", "released"] = "tokens"  # max: UDiffText's
     weight: float = 2.0
     background_weight: float = 0.5
+    # each: a loss for every attention layer at its own size, as UDiffText's, not one on A_bar
+    layers: Literal["average", "each"] = option("average", neutral="average")
 
     def check(self) -> None:
         self.require(0 <= self.warmup <= 1, "warmup is a fraction of all steps, 0 to 1")
@@ -219,10 +229,33 @@ class SupervisionConfig(Checked):
             return 0
         return total if self.mode == "full" else round(self.warmup * total)
 
+    def canonical(self) -> "SupervisionConfig":
+        """Settings that train the same have one form: an empty warm-up is no supervision, a whole
+        one is full supervision, and without supervision nothing else matters."""
+        if self.mode == "none" or (self.mode == "balanced" and self.warmup == 0):
+            return SupervisionConfig(mode="none")
+        if self.mode == "full" or self.warmup == 1:
+            return replace(self, mode="full", warmup=SupervisionConfig().warmup)
+        return self
+
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectiveConfig(Checked):
-    """L = L_mask + alpha L_attn + beta (L_align + L_id), each form as in the paper or the code."""
+    """L = L_mask + alpha L_attn + beta (L_align + L_id), each form as in the paper or the code.
+
+    The paper leaves open whether its squared norms are sums or means over the cells of a map, so
+    alpha has no meaning without `mask_norm` and `attention_norm`. `Config.effective_alpha` is what
+    alpha amounts to where both are means: .01 stays .01 with means, and beside the denoising error
+    its gradient is then too small to matter (on the scale model 2e-5 against 6e-2 on the queries
+    and keys); with `attention_norm=sum` it is 1.28 on maps of 8 x 16 cells and 41 on 64 x 64.
+
+    L_attn can hold masks, it cannot find them: from an untrained model it makes every cell attend
+    to the null token within some 25 steps, so let it act `after_supervision`, or by a ramp.
+
+    The cosine form of L_align can be met without telling words apart: heads with a bias of their
+    own send all words to one place (its loss then vanishes, and so does retrieval, which is logged
+    beside it); InfoNCE cannot be met so.
+    """
 
     mask_form: Literal["union", "separate"] = "union"
     attention_form: Literal["l2", "max"] = "l2"
@@ -239,7 +272,31 @@ class ObjectiveConfig(Checked):
     head_norm: Literal["none", "token"] = option("none", neutral="none")
     # all: identity and position are asked of padding too, as in the released code
     classified: Literal["letters", "all"] = option("letters", neutral="letters")
+    # The squared norms over cells (and channels): a mean, or a sum as the formulas are written
+    mask_norm: Literal["mean", "sum"] = option("mean", neutral="mean")
+    attention_norm: Literal["mean", "sum"] = option("mean", neutral="mean")  # of attention_form=l2
+    # Terms per character (L_attn as l2, L_id): the mean over a batch's characters, so that long
+    # words weigh more; the mean over words of their means; or of their sums
+    character_average: Literal["batch", "word", "word_sum"] = option("batch", neutral="batch")
+    # When L_attn acts: at once, or from the step at which a warm-up's supervision ends
+    attention_start: Literal["start", "after_supervision"] = option("start", neutral="start")
+    attention_ramp: float = option(0.0, neutral=0.0)  # fraction of all steps until it is whole
+    # Samples whose text is dropped: in L_mask with masks of their own attention, which is uniform
+    # and has none but for rounding; or without masks
+    dropped_in_mask: Literal["own_masks", "no_masks"] = option("own_masks", neutral="own_masks")
     supervision: SupervisionConfig = SupervisionConfig()
+
+    def check(self) -> None:
+        self.require(
+            0 <= self.attention_ramp <= 1, "attention_ramp is a fraction of all steps, 0 to 1"
+        )
+
+    def attention_first_step(self, total: int) -> int:
+        """The first of `total` steps at which L_attn acts; supervision that never ends, or never
+        begins, does not keep it waiting."""
+        supervised = self.supervision.steps(total)
+        waits = self.attention_start == "after_supervision" and supervised < total
+        return supervised if waits else 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -255,6 +312,7 @@ class TrainingConfig(Checked):
     lr_warmup: int = 100
     lr_schedule: Literal["cosine", "constant", "epoch_decay"] = "cosine"
     lr_epoch_decay: float = 0.95  # epoch_decay only, as the released code
+    lr_epoch_samples: int = option(0, neutral=0)  # 0: a pass over the data (released: 100,000)
     clip_norm: float = 5.0
     ema: float = 0.998  # 0: none
     text_dropout: float = 0.1
@@ -330,3 +388,20 @@ class Config(Checked):
     sampling: SamplingConfig = SamplingConfig()
     scoring: ScoringConfig = option(ScoringConfig(), identity=False)  # noqa: RUF009
     seed: int = 0
+
+    @property
+    def effective_alpha(self) -> float:
+        """What alpha amounts to where L_mask and L_attn are both means over cells."""
+        alpha, latent = self.objective.alpha, self.model.autoencoder
+        if self.objective.attention_form == "l2" and self.objective.attention_norm == "sum":
+            alpha *= self.masks.height * self.masks.width
+        if self.objective.mask_norm == "sum":
+            cells = (self.data.height // latent.downscale) * (self.data.width // latent.downscale)
+            alpha /= latent.channels * cells
+        return alpha
+
+
+# Part of a training run's identity. Raised when a configuration trains to other numbers than
+# before and no field tells them apart:
+# 2: a map that is uniform up to rounding has no mask (it had a full one).
+METHOD_REVISION = 2

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -57,12 +57,17 @@ class Sample:
         """(max_length, H, W) bool, one mask per character; rows past the word are empty."""
         return self.characters == np.arange(1, max_length + 1, dtype=np.uint8)[:, None, None]
 
-    def crop(self, height: int, width: int) -> np.ndarray:
-        """(height, width) uint8: the word cut out along its quad, in grey, squeezed to size."""
+    def crop(self, height: int, width: int, along: Literal["quad", "box"] = "quad") -> np.ndarray:
+        """(height, width) uint8: the word cut out along its quad or the bounds of it, in grey,
+        squeezed to size."""
         import cv2
 
+        quad = self.quad.astype(np.float32)
+        if along == "box":
+            (x0, y0), (x1, y1) = quad.min(axis=0), quad.max(axis=0)
+            quad = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float32)
         corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
-        transform = cv2.getPerspectiveTransform(self.quad.astype(np.float32), corners)
+        transform = cv2.getPerspectiveTransform(quad, corners)
         grey = cv2.cvtColor(self.image, cv2.COLOR_RGB2GRAY)
         return cv2.warpPerspective(
             grey, transform, (width, height), borderMode=cv2.BORDER_REPLICATE
@@ -138,16 +143,21 @@ class Batch:
 
 
 def collate(
-    samples: Sequence[Sample], *, max_length: int = 12, crop_size: tuple[int, int] = (16, 48)
+    samples: Sequence[Sample],
+    *,
+    max_length: int = 12,
+    crop_size: tuple[int, int] = (16, 48),
+    crop: Literal["quad", "box"] = "quad",
 ) -> Batch:
-    """Stack samples of one size into a `Batch`; `crop_size` is (height, width)."""
+    """Stack samples of one size into a `Batch`; `crop_size` is (height, width), `crop` what the
+    word is cut out along."""
     return assemble(
         image=np.stack([s.image for s in samples]),
         region=np.stack([s.region for s in samples]),
         tokens=np.array([charset.encode(s.word, max_length) for s in samples]),
         characters=np.stack([s.characters for s in samples]),
         has_characters=np.array([s.has_characters for s in samples]),
-        crop=np.stack([s.crop(*crop_size) for s in samples]),
+        crop=np.stack([s.crop(*crop_size, crop) for s in samples]),
     )
 
 

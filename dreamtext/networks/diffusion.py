@@ -1,5 +1,6 @@
 """The noise schedule, as diffusers' schedulers, and what is drawn at random for a step of it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,14 +14,28 @@ from dreamtext.errors import UserError
 
 @dataclass(frozen=True, kw_only=True)
 class Draw:
-    """The random part of a step: timesteps (B,), noise (B, C, h, w), dropped text (B,) bool."""
+    """The random part of a step.
+
+    Attributes:
+        timesteps: (B,).   noise: (B, C, h, w).   dropped: (B,) bool, whose text is dropped.
+        latent_noise: (B, 2, C, h, w) to draw the latents of the picture and of the masked picture
+            with; None where they are the most likely ones.
+    """
 
     timesteps: Tensor
     noise: Tensor
     dropped: Tensor
+    latent_noise: Tensor | None = None
 
     def to(self, device: torch.device | str) -> "Draw":
-        return Draw(**{name: value.to(device) for name, value in vars(self).items()})
+        return self._each(lambda value: value.to(device))
+
+    def part(self, rows: slice) -> "Draw":
+        """Of some samples."""
+        return self._each(lambda value: value[rows])
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "Draw":
+        return replace(self, **{n: change(v) for n, v in vars(self).items() if v is not None})
 
 
 def _settings(config: DiffusionConfig) -> dict:

@@ -73,10 +73,13 @@ class DreamText(nn.Module):
         self.glyph_encoder.eval()
         return self
 
-    def encode(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) in [-1, 1] -> scaled latents (B, C, h, w), the distribution's mean."""
+    def encode(self, images: Tensor, noise: Tensor | None = None) -> Tensor:
+        """(B, 3, H, W) in [-1, 1] -> scaled latents (B, C, h, w): the distribution's mean, or
+        drawn from it with `noise` of their shape."""
         scale = self.config.model.autoencoder.scaling_factor
-        return self.autoencoder.encode(images).latent_dist.mode() * scale
+        posterior = self.autoencoder.encode(images).latent_dist
+        latents = posterior.mode() if noise is None else posterior.mean + posterior.std * noise
+        return latents * scale
 
     def decode(self, latents: Tensor) -> Tensor:
         """Scaled latents -> (B, 3, H, W) in [-1, 1]."""
@@ -84,14 +87,24 @@ class DreamText(nn.Module):
         return self.autoencoder.decode(latents / scale).sample.clamp(-1, 1)
 
     @torch.no_grad()
-    def condition(self, batch: Batch) -> Condition:
-        """Encode a batch's image and masked image, and bring its region to latent size."""
+    def condition(self, batch: Batch, latent_noise: Tensor | None = None) -> Condition:
+        """Encode a batch's image and masked image, and bring its region to latent size.
+
+        Args:
+            latent_noise: (B, 2, C, h, w), to draw both pictures' latents with.
+        """
         images = torch.cat([batch.image, batch.masked_image])
         cache = self.latent_cache
-        encoded = cache.encode(images, self.encode) if cache else self.encode(images)
+        if latent_noise is not None:
+            encoded = self.encode(images, torch.cat([latent_noise[:, 0], latent_noise[:, 1]]))
+        else:
+            encoded = cache.encode(images, self.encode) if cache else self.encode(images)
         latents, masked = encoded.chunk(2)
         size = latents.shape[-2:]
-        region = functional.adaptive_max_pool2d(batch.region, size)
+        if self.config.model.unet.region == "any":
+            region = functional.adaptive_max_pool2d(batch.region, size)
+        else:
+            region = functional.interpolate(batch.region, size, mode="bilinear")
         extra = region[:, :0]
         if self.config.model.unet.coordinates:
             extra = coordinates(batch.region, (size[0], size[1]))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from dreamtext import charset
 from dreamtext.configs.sections import TextEncoderConfig
@@ -56,13 +57,21 @@ class TextEncoder(nn.Module):
             keep = torch.cat([keep, keep.new_ones(len(keep), 1)], dim=1)
         return keep
 
+    def has_background(self, tokens: Tensor) -> Tensor:
+        """(B,) bool: whether a token that is no letter of the word is open to attention."""
+        if self.null is not None:
+            return torch.ones_like(tokens[:, 0], dtype=torch.bool)
+        padded = (tokens == charset.PADDING).any(dim=1)
+        return padded & (not self.config.mask_padding)
+
     def forward(self, words: Sequence[str] | Tensor) -> Tensor:
         """(B, T, D) from words or from their (B, max_length) ids."""
         tokens = words if isinstance(words, Tensor) else self.tokens(words)
         padding = tokens == charset.PADDING if self.config.mask_padding else None
-        encoded = self.encoder(
-            self.embedding(tokens) + self.positions, src_key_padding_mask=padding
+        placed = functional.dropout(
+            self.embedding(tokens) + self.positions, self.config.position_dropout, self.training
         )
+        encoded = self.encoder(placed, src_key_padding_mask=padding)
         if self.null is not None:
             null = self.null.expand(len(encoded), 1, -1)
             encoded = torch.cat([encoded, null], dim=1)

@@ -5,9 +5,14 @@ characters of each word that count, never at padding. A term names its equation 
 (arXiv 2405.14701, section 3), or the released code where it is found only there.
 """
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+Norm = Literal["mean", "sum"]
+CharacterAverage = Literal["batch", "word", "word_sum"]
 
 
 def mean_over_characters(values: Tensor, letters: Tensor) -> Tensor:
@@ -26,16 +31,28 @@ def mean_over_words(values: Tensor, letters: Tensor) -> Tensor:
     return word.sum() / (count > 0).sum().clamp_min(1)
 
 
+def over_characters(values: Tensor, letters: Tensor, how: CharacterAverage) -> Tensor:
+    """Values (B, L) of characters as one number: their mean over the batch, the mean over words
+    of their means, or of their sums (as the paper writes L_id)."""
+    if how == "batch":
+        return mean_over_characters(values, letters)
+    if how == "word":
+        return mean_over_words(values, letters)
+    return (values * letters).sum() / letters.any(dim=1).sum().clamp_min(1)
+
+
 # --- L_mask -------------------------------------------------------------------------------------
 
 
-def denoising(error: Tensor, weight: Tensor) -> Tensor:
-    """The paper's L_mask, `|| (1 + gamma M_k) (eps - eps_theta) ||^2`, as a mean.
+def denoising(error: Tensor, weight: Tensor, norm: Norm = "mean") -> Tensor:
+    """The paper's L_mask, `|| (1 + gamma M_k) (eps - eps_theta) ||^2`.
 
     Args:
         error: (B, C, H, W).   weight: (B, 1, H, W), `1 + gamma M_k` times the region's weight.
+        norm: over channels and cells; the mean over samples either way.
     """
-    return (weight * error).square().mean()
+    square = (weight * error).square()
+    return square.mean() if norm == "mean" else square.sum(dim=(1, 2, 3)).mean()
 
 
 def union_weight(masks: Tensor, letters: Tensor, gamma: float) -> Tensor:
@@ -53,10 +70,21 @@ def separate_mask(error: Tensor, masks: Tensor, letters: Tensor) -> Tensor:
 # --- L_attn -------------------------------------------------------------------------------------
 
 
-def attention_l2(average: Tensor, masks: Tensor, letters: Tensor) -> Tensor:
-    """The paper's L_attn, `|| A_i - M_i ||^2` per character, as a mean over the map's cells."""
-    distance = (average - masks.float()).square().mean(dim=(-2, -1))
-    return mean_over_characters(distance, letters)
+def attention_l2(
+    average: Tensor,
+    masks: Tensor,
+    letters: Tensor,
+    norm: Norm = "mean",
+    characters: CharacterAverage = "batch",
+) -> Tensor:
+    """The paper's L_attn, `|| A_i - M_i ||^2` per character.
+
+    Args:
+        norm: over the map's cells.   characters: how those of a batch become one number.
+    """
+    square = (average - masks.float()).square()
+    distance = square.mean(dim=(-2, -1)) if norm == "mean" else square.sum(dim=(-2, -1))
+    return over_characters(distance, letters, characters)
 
 
 def attention_max(average: Tensor, masks: Tensor, letters: Tensor) -> Tensor:
@@ -70,7 +98,10 @@ def attention_max(average: Tensor, masks: Tensor, letters: Tensor) -> Tensor:
 
 
 def alignment_cosine(text: Tensor, visual: Tensor) -> Tensor:
-    """The paper's L_align, as 1 - cosine similarity of (B, E) embeddings: minimising aligns."""
+    """The paper's L_align, as 1 - cosine similarity of (B, E) embeddings: minimising aligns.
+
+    It does not ask that words be told apart: see `retrieval`, which is logged beside it.
+    """
     return (1 - functional.cosine_similarity(text, visual, dim=-1)).mean()
 
 
@@ -91,20 +122,26 @@ def retrieval(text: Tensor, visual: Tensor) -> Tensor:
     return (similarity.argmax(dim=1) == own).float().mean()
 
 
-def classification(logits: Tensor, target: Tensor, letters: Tensor) -> Tensor:
+def classification(
+    logits: Tensor, target: Tensor, letters: Tensor, characters: CharacterAverage = "batch"
+) -> Tensor:
     """Cross-entropy of (B, L, C) logits against (B, L) classes over the word's characters.
 
     With character ids it is the paper's L_id, with positions the released code's position loss.
     """
     each = functional.cross_entropy(logits.transpose(1, 2), target, reduction="none")
-    return mean_over_characters(each, letters)
+    return over_characters(each, letters, characters)
 
 
 # --- supervision by ground-truth character masks (section 3, balanced supervision) ---------------
 
 
 def supervision_tokens(
-    average: Tensor, coverage: Tensor, supervised: Tensor, background_weight: float
+    average: Tensor,
+    coverage: Tensor,
+    letters: Tensor,
+    has_background: Tensor,
+    background_weight: float,
 ) -> Tensor:
     """Cross-entropy over tokens at every cell, with a gradient to the soft attention.
 
@@ -112,13 +149,18 @@ def supervision_tokens(
         average: A_bar (B, L, H, W), zero at padding; what the word's characters leave of each
             cell's attention (null or padding tokens) counts as the background's.
         coverage: ground truth (B, L, H, W) in 0..1; the rest of each cell is background.
-        supervised: (B,) bool, the samples that count.
+        has_background: (B,) bool, whether a token is left for the background. Where none is, the
+            background is to attend to all characters alike, which is what has no mask.
     """
     background = 1 - coverage.sum(dim=1)
-    left = (1 - average.sum(dim=1)).clamp_min(1e-4)
-    characters = -(coverage * average.clamp_min(1e-4).log()).sum(dim=1)
-    cells = characters - background_weight * background * left.log()
-    return mean_over_words(cells.mean(dim=(-2, -1))[:, None], supervised[:, None])
+    left = -(1 - average.sum(dim=1)).clamp_min(1e-4).log()
+    each = -average.clamp_min(1e-4).log()
+    alike = (each * letters[:, :, None, None]).sum(dim=1) / letters.sum(dim=1).clamp_min(1).view(
+        -1, 1, 1
+    )
+    elsewhere = torch.where(has_background[:, None, None], left, alike)
+    cells = (coverage * each).sum(dim=1) + background_weight * background * elsewhere
+    return mean_over_words(cells.mean(dim=(-2, -1))[:, None], letters.any(dim=1, keepdim=True))
 
 
 def supervision_pixels(average: Tensor, coverage: Tensor, letters: Tensor) -> Tensor:

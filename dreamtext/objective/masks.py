@@ -1,8 +1,10 @@
-"""Attention maps -> latent character masks (paper: blur, average over layers, mean + 2 std)."""
+"""Attention maps -> latent character masks (arXiv 2405.14701, section 3: resized, blurred and
+averaged over layers, then above the mean by two standard deviations)."""
 
 from collections.abc import Mapping
 from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -12,18 +14,18 @@ from dreamtext.errors import UserError
 
 
 @lru_cache(maxsize=64)
-def blur_matrix(size: int, kernel: int, sigma: float, border: str) -> Tensor:
-    """(size, size) matrix that blurs a row of pixels with a Gaussian of odd `kernel` length.
+def blur_matrix(size: int, kernel: int, sigma: float, border: str) -> np.ndarray:
+    """(size, size) float32 that blurs a row of pixels with a Gaussian of odd `kernel` length.
 
     With a symmetric border (the image mirrored at its edge) rows and columns each sum to 1, so
     blurring keeps a map's mass; with a zero border, mass leaks out at the edges.
     """
     reach = kernel // 2
-    offsets = torch.arange(-reach, reach + 1)
-    weights = torch.exp(-0.5 * (offsets / sigma) ** 2)
+    offsets = np.arange(-reach, reach + 1)
+    weights = np.exp(-0.5 * (offsets / sigma) ** 2)
     weights = weights / weights.sum()
-    matrix = torch.zeros(size, size)
-    for offset, weight in zip(offsets.tolist(), weights, strict=True):
+    matrix = np.zeros((size, size))
+    for offset, weight in zip(offsets, weights, strict=True):
         for row in range(size):
             column = row + offset
             if border == "symmetric":
@@ -31,6 +33,20 @@ def blur_matrix(size: int, kernel: int, sigma: float, border: str) -> Tensor:
                 column = min(column, 2 * size - 1 - column)
             if 0 <= column < size:
                 matrix[row, column] += weight
+    return matrix.astype(np.float32)
+
+
+_ON_DEVICE: dict[tuple, Tensor] = {}
+
+
+def _blur_on_device(maps: Tensor, size: int, kernel: int, sigma: float, border: str) -> Tensor:
+    """The blur matrix in the maps' type on their device, brought there once."""
+    key = (size, kernel, sigma, border, maps.device, maps.dtype)
+    if key in _ON_DEVICE:
+        return _ON_DEVICE[key]
+    matrix = torch.as_tensor(blur_matrix(size, kernel, sigma, border)).to(maps)
+    if type(matrix) is Tensor:  # a tensor without data belongs to one plan alone
+        _ON_DEVICE[key] = matrix
     return matrix
 
 
@@ -38,9 +54,37 @@ def blur(maps: Tensor, kernel: int, sigma: float, border: str = "symmetric") -> 
     """Gaussian blur of (..., H, W) maps; `kernel` is odd and in pixels, as is `sigma`."""
     if kernel == 1:
         return maps
-    rows = blur_matrix(maps.shape[-2], kernel, sigma, border).to(maps)
-    columns = blur_matrix(maps.shape[-1], kernel, sigma, border).to(maps)
+    rows = _blur_on_device(maps, maps.shape[-2], kernel, sigma, border)
+    columns = _blur_on_device(maps, maps.shape[-1], kernel, sigma, border)
     return rows @ maps @ columns.T
+
+
+def large_layers(maps: Mapping[str, Tensor], config: MaskConfig) -> dict[str, Tensor]:
+    """The layers (B, T, h, w) whose smaller side is at least `masks.min_size`.
+
+    Raises:
+        UserError: none is.
+    """
+    used = {name: m for name, m in maps.items() if min(m.shape[-2:]) >= config.min_size}
+    if not used:
+        sizes = sorted({tuple(m.shape[-2:]) for m in maps.values()})
+        raise UserError(
+            f"no attention layer has a side of at least masks.min_size={config.min_size} (layers: "
+            f"{sizes}); lower masks.min_size or enlarge the images"
+        )
+    return used
+
+
+def blurred_layers(maps: Mapping[str, Tensor], config: MaskConfig) -> dict[str, Tensor]:
+    """Each large layer's attention (B, T, h, w), blurred at its own size.
+
+    Raises:
+        UserError: no layer is as large as `config.min_size`.
+    """
+    return {
+        name: blur(layer, config.blur_kernel, config.blur_sigma, config.border)
+        for name, layer in large_layers(maps, config).items()
+    }
 
 
 def average_attention(maps: Mapping[str, Tensor], config: MaskConfig) -> Tensor:
@@ -49,13 +93,7 @@ def average_attention(maps: Mapping[str, Tensor], config: MaskConfig) -> Tensor:
     Raises:
         UserError: no layer is as large as `config.min_size`.
     """
-    used = [m for m in maps.values() if min(m.shape[-2:]) >= config.min_size]
-    if not used:
-        sizes = sorted({tuple(m.shape[-2:]) for m in maps.values()})
-        raise UserError(
-            f"no attention layer has a side of at least masks.min_size={config.min_size} (layers: "
-            f"{sizes}); lower masks.min_size or enlarge the images"
-        )
+    used = list(large_layers(maps, config).values())
     size = (config.height, config.width)
     total = torch.zeros((), device=used[0].device)
     for layer in used:
@@ -67,14 +105,19 @@ def average_attention(maps: Mapping[str, Tensor], config: MaskConfig) -> Tensor:
     return blur(total / len(used), config.blur_kernel, config.blur_sigma, config.border)
 
 
+_ROUNDINGS = 100  # how many of a map's roundings a deviation must exceed to be one
+
+
 def threshold(maps: Tensor, deviations: float) -> Tensor:
     """(..., H, W) bool: above the map's own mean + `deviations` x its (unbiased) std.
 
-    A uniform map has an empty mask.
+    A map that is uniform up to rounding has an empty mask: without that, rounding alone puts a
+    constant above its own mean, and every cell is marked.
     """
     mean = maps.mean(dim=(-2, -1), keepdim=True)
     std = maps.std(dim=(-2, -1), keepdim=True)
-    return maps > mean + deviations * std
+    rounding = torch.finfo(maps.dtype).eps * maps.abs().amax(dim=(-2, -1), keepdim=True)
+    return (maps > mean + deviations * std) & (std > _ROUNDINGS * rounding)
 
 
 def word_rows(maps: Tensor, tokens: Tensor) -> Tensor:
@@ -120,3 +163,11 @@ def intersection_over_union(predicted: Tensor, truth: Tensor) -> Tensor:
     intersection = (predicted & truth).sum(dim=(-2, -1)).float()
     union = (predicted | truth).sum(dim=(-2, -1)).float()
     return intersection / torch.where(union == 0, torch.nan, union)
+
+
+def share_inside(characters: Tensor, truth: Tensor) -> Tensor:
+    """(B, L): the share of each character's attention (B, L, H, W) that lies inside its true mask
+    (bool, same shape); NaN where it has none."""
+    whole = characters.sum(dim=(-2, -1))
+    share = (characters * truth).sum(dim=(-2, -1)) / whole.clamp_min(1e-12)
+    return torch.where(truth.any(dim=-1).any(dim=-1), share, torch.nan)

@@ -1,4 +1,4 @@
-"""What the terms weigh at a step: supervision stops after its warm-up."""
+"""What the terms weigh at a step: supervision stops after its warm-up, L_attn may begin late."""
 
 from dataclasses import dataclass
 
@@ -22,6 +22,15 @@ def weights_at(config: Config, step: int) -> Weights:
     supervision = config.objective.supervision
     supervised = step < supervision.steps(config.training.steps)
     return Weights(
-        attention=config.objective.alpha,
+        attention=config.objective.alpha * attention_share(config, step),
         supervision=supervision.weight if supervised else 0.0,
     )
+
+
+def attention_share(config: Config, step: int) -> float:
+    """The share of alpha at a step: 0 before L_attn acts, then a straight ramp to 1."""
+    total = config.training.steps
+    acting = step - config.objective.attention_first_step(total) + 1
+    if acting <= 0:
+        return 0.0
+    return min(1.0, acting / max(1, round(config.objective.attention_ramp * total)))

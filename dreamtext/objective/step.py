@@ -6,8 +6,13 @@ from torch import Tensor, nn
 from dreamtext.data.sample import Batch
 from dreamtext.networks.diffusion import Draw, training_scheduler
 from dreamtext.networks.model import DreamText
-from dreamtext.objective import picture_terms, terms
-from dreamtext.objective.masks import average_attention, latent_character_masks, word_rows
+from dreamtext.objective import losses, picture_terms, terms
+from dreamtext.objective.masks import (
+    average_attention,
+    blurred_layers,
+    latent_character_masks,
+    word_rows,
+)
 from dreamtext.objective.schedule import Weights
 
 
@@ -20,17 +25,19 @@ class TrainingStep(nn.Module):
         self.scheduler = training_scheduler(model.config.diffusion)
 
     def forward(self, batch: Batch, draw: Draw, weights: Weights) -> dict[str, Tensor]:
-        """The weighted terms of the loss by name, and `total`, their sum.
+        """The weighted terms of the loss by name, `total`, their sum, and `retrieval`, no loss: the
+        share of words whose own crop is the nearest of the batch.
 
         Args:
             draw: what is random in this step.   weights: of the terms that come and go.
         """
         model, config = self.model, self.model.config
         objective, letters = config.objective, batch.tokens != 0
+        kept = letters & ~draw.dropped[:, None]
 
         # Sample -> latents of the picture and of the picture without its region; noise.
         with in_full_precision(draw.noise):  # Stable Diffusion's autoencoder overflows in half
-            condition = model.condition(batch)
+            condition = model.condition(batch, draw.latent_noise)
         noisy = self.scheduler.add_noise(condition.latents, draw.noise, draw.timesteps)
 
         # Word -> character tokens; a share is dropped, for classifier-free guidance.
@@ -47,30 +54,47 @@ class TrainingStep(nn.Module):
             average = average_attention(maps, config.masks)
             masks = latent_character_masks(average, batch.tokens, config.masks)
 
-            # Terms: L_mask + alpha L_attn + beta (L_align + L_id), and supervision.
+            # L_mask.
             error = self.target(condition.latents, draw) - predicted.float()
-            loss = terms.denoising_terms(error, condition.region, masks, letters, objective)
-            characters = word_rows(average, batch.tokens)
-            attended = letters
-            if not config.training.dropped_in_attention:
-                attended = letters & ~draw.dropped[:, None]
+            masked = letters if objective.dropped_in_mask == "own_masks" else kept
+            loss = terms.denoising_terms(error, condition.region, masks, masked, objective)
+
+            # alpha L_attn.
+            attended = letters if config.training.dropped_in_attention else kept
             if weights.attention:
-                attention = terms.attention_term(characters, masks, attended, objective)
+                rows = word_rows(average, batch.tokens)
+                attention = terms.attention_term(rows, masks, attended, objective)
                 loss["attention"] = weights.attention * attention
+
+            # beta (L_align + L_id).
+            watched = {}
             if objective.beta:
-                visual = self.crop_features(batch)
-                loss |= terms.alignment_terms(
-                    text.float(), visual, batch.tokens, model.heads, objective
-                )
+                characters = text.float()[:, : letters.shape[1]]
+                word = model.heads.embed_text(characters)
+                crop = model.heads.embed_visual(self.crop_features(batch))
+                align = terms.alignment_term(word, crop, model.heads, objective)
+                loss["align"] = objective.beta * align
+                loss |= terms.character_terms(characters, batch.tokens, model.heads, objective)
+                watched["retrieval"] = losses.retrieval(word.detach(), crop.detach())
+
+            # Balanced supervision, of A_bar or of every layer.
             if weights.supervision:
-                supervision = terms.supervision_term(characters, masks, attended, batch, objective)
+                each = objective.supervision.layers == "each"
+                layers = blurred_layers(maps, config.masks).values() if each else [average]
+                supervision = terms.supervision_term(
+                    [word_rows(layer, batch.tokens) for layer in layers],
+                    attended,
+                    model.text_encoder.has_background(batch.tokens),
+                    batch,
+                    config,
+                )
                 loss["supervision"] = weights.supervision * supervision
 
             # Terms of other papers, none by default.
             if picture_terms.wanted(objective):
                 clean = self.clean(noisy, predicted.float(), draw)
                 loss |= picture_terms.picture_terms(model, batch, clean)
-            return loss | {"total": terms.total(loss)}
+            return loss | {"total": terms.total(loss)} | watched
 
     def target(self, latents: Tensor, draw: Draw) -> Tensor:
         """What the U-Net is to predict."""

@@ -5,6 +5,8 @@ and its balanced supervision. Shapes: (B, L) characters of B words, (h, w) laten
 cells of attention maps and masks.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -14,7 +16,11 @@ from dreamtext.data.sample import Batch
 from dreamtext.errors import UserError
 from dreamtext.networks.heads import AlignmentHeads
 from dreamtext.objective import losses
-from dreamtext.objective.masks import character_coverage, ground_truth_masks
+from dreamtext.objective.masks import (
+    character_coverage,
+    ground_truth_masks,
+    latent_character_masks,
+)
 
 Terms = dict[str, Tensor]
 
@@ -26,15 +32,15 @@ def denoising_terms(
 
     Args:
         error: target - prediction (B, C, h, w).   region: (B, 1, h, w), 1 = repaint.
-        masks: latent character masks (B, L, H, W) bool.   letters: (B, L) bool.
+        masks: latent character masks (B, L, H, W) bool.   letters: (B, L) bool, those that count.
     """
     outside = objective.outside_weight**0.5  # the weight is squared with the error
     weight = region + outside * (1 - region)
     masks = _resized(masks, error)
     if objective.mask_form == "union":
         union = losses.union_weight(masks, letters, objective.gamma)
-        return {"denoising": losses.denoising(error, weight * union)}
-    terms = {"denoising": losses.denoising(error, weight)}
+        return {"denoising": losses.denoising(error, weight * union, objective.mask_norm)}
+    terms = {"denoising": losses.denoising(error, weight, objective.mask_norm)}
     if objective.gamma:
         terms["mask"] = objective.gamma * losses.separate_mask(error, masks, letters)
     return terms
@@ -52,62 +58,78 @@ def attention_term(
     characters: Tensor, masks: Tensor, letters: Tensor, objective: ObjectiveConfig
 ) -> Tensor:
     """L_attn, without its weight: attention (B, L, H, W) of the characters against their masks."""
-    form = {"l2": losses.attention_l2, "max": losses.attention_max}[objective.attention_form]
-    return form(characters, masks, letters)
+    if objective.attention_form == "max":
+        return losses.attention_max(characters, masks, letters)
+    return losses.attention_l2(
+        characters, masks, letters, objective.attention_norm, objective.character_average
+    )
 
 
-def alignment_terms(
-    text: Tensor, visual: Tensor, tokens: Tensor, heads: AlignmentHeads, objective: ObjectiveConfig
+def alignment_term(
+    text: Tensor, visual: Tensor, heads: AlignmentHeads, objective: ObjectiveConfig
+) -> Tensor:
+    """L_align of embedded words (B, E) and embedded crops of them (B, E), without its weight."""
+    if objective.alignment_form == "cosine":
+        return losses.alignment_cosine(text, visual)
+    return losses.alignment_infonce(text, visual, heads.logit_scale)
+
+
+def character_terms(
+    characters: Tensor, tokens: Tensor, heads: AlignmentHeads, objective: ObjectiveConfig
 ) -> Terms:
-    """L_align and L_id, and the position loss of the released code.
+    """L_id, and the position loss of the released code.
 
     Args:
-        text: character tokens (B, T, D).   visual: features of the word's crop (B, V, F).
-        tokens: (B, L) character ids.
+        characters: character tokens (B, L, D).   tokens: (B, L) character ids.
     """
-    letters = tokens != 0
-    characters = text[:, : tokens.shape[1]]
-    embedded, seen = heads.embed_text(characters), heads.embed_visual(visual)
-    if objective.alignment_form == "cosine":
-        align = losses.alignment_cosine(embedded, seen)
-    else:
-        align = losses.alignment_infonce(embedded, seen, heads.logit_scale)
-    terms = {"align": objective.beta * align}
+    terms, letters, average = {}, tokens != 0, objective.character_average
     asked = letters if objective.classified == "letters" else torch.ones_like(letters)
     if objective.identity_weight:
-        identity = losses.classification(heads.identity_logits(characters), tokens, asked)
+        identity = losses.classification(heads.identity_logits(characters), tokens, asked, average)
         terms["identity"] = objective.beta * objective.identity_weight * identity
     if objective.position_weight:
         places = torch.arange(letters.shape[1], device=letters.device).expand_as(letters)
-        position = losses.classification(heads.position_logits(characters), places, asked)
+        position = losses.classification(heads.position_logits(characters), places, asked, average)
         terms["position"] = objective.beta * objective.position_weight * position
     return terms
 
 
 def supervision_term(
-    characters: Tensor, masks: Tensor, letters: Tensor, batch: Batch, objective: ObjectiveConfig
+    layers: Sequence[Tensor],
+    letters: Tensor,
+    has_background: Tensor,
+    batch: Batch,
+    config: Config,
 ) -> Tensor:
     """Ground-truth character masks against the attention, without its weight.
 
     Args:
-        characters: attention (B, L, H, W) of the word's characters, zero at padding.
-        masks: latent character masks (B, L, H, W) bool.
+        layers: attention (B, L, h, w) of the word's characters, zero at padding: A_bar alone, or
+            every layer at its own size, over which the loss is averaged.
         letters: (B, L) bool; samples without ground truth are left out here.
+        has_background: (B,) bool, whether a token is left for the background.
     """
-    supervision = objective.supervision
     letters = letters & batch.has_characters[:, None]
-    length, size = letters.shape[1], (characters.shape[-2], characters.shape[-1])
-    if supervision.form == "released":
+    each = [_supervision(layer, letters, has_background, batch, config) for layer in layers]
+    return torch.stack(each).mean()
+
+
+def _supervision(
+    characters: Tensor, letters: Tensor, has_background: Tensor, batch: Batch, config: Config
+) -> Tensor:
+    supervision, length = config.objective.supervision, letters.shape[1]
+    size = (characters.shape[-2], characters.shape[-1])
+    if supervision.form in ("released", "max"):
         truth = ground_truth_masks(batch.characters, length, size)
+        if supervision.form == "max":
+            return losses.attention_max(characters, truth, letters)
+        masks = latent_character_masks(characters, batch.tokens, config.masks)
         return losses.supervision_released(masks, truth, letters)
-    if supervision.form == "max":
-        truth = ground_truth_masks(batch.characters, length, size)
-        return losses.attention_max(characters, truth, letters)
     coverage = character_coverage(batch.characters, length, size)
     if supervision.form == "pixels":
         return losses.supervision_pixels(characters, coverage, letters)
     return losses.supervision_tokens(
-        characters, coverage, letters.any(dim=1), supervision.background_weight
+        characters, coverage, letters, has_background, supervision.background_weight
     )
 
 

@@ -1,12 +1,13 @@
 """What each step learns from: which samples, and the random numbers, by step alone."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 import torch
 
 from dreamtext.configs.sections import Config
-from dreamtext.data.sample import Dataset
+from dreamtext.data.sample import Batch, Dataset, Sample, collate
 from dreamtext.networks.autoencoder import latent_shape
 from dreamtext.networks.diffusion import Draw
 
@@ -19,16 +20,29 @@ def draw_step(config: Config, step: int, rank: int = 0, ranks: int = 1) -> Draw:
         timesteps=torch.randint(config.diffusion.timesteps, (size,), generator=generator),
         noise=torch.randn(size, *latent, generator=generator),
         dropped=torch.rand(size, generator=generator) < config.training.text_dropout,
+        latent_noise=(
+            torch.randn(size, 2, *latent, generator=generator)
+            if config.model.autoencoder.posterior == "sample"
+            else None
+        ),
     )
-    share = slice(rank * size // ranks, (rank + 1) * size // ranks)
-    return Draw(
-        timesteps=draw.timesteps[share], noise=draw.noise[share], dropped=draw.dropped[share]
-    )
+    return draw.part(slice(rank * size // ranks, (rank + 1) * size // ranks))
 
 
 def step_seed(*parts: int) -> int:
     """A seed that belongs to these numbers alone, such as a run's seed and a step."""
     return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> 1)
+
+
+def collator(config: Config) -> Callable[[Sequence[Sample]], Batch]:
+    """Makes a configuration's batches of samples."""
+    glyph = config.model.glyph
+    return partial(
+        collate,
+        max_length=config.data.max_length,
+        crop_size=(glyph.height, glyph.width),
+        crop=glyph.crop,
+    )
 
 
 class StepOrder:

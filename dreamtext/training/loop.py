@@ -4,7 +4,6 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from dreamtext.configs.sections import Config
-from dreamtext.data.sample import Batch, Dataset, collate
+from dreamtext.data.sample import Batch, Dataset
 from dreamtext.errors import Interrupted, RunError, UserError
 from dreamtext.files import CHECKPOINTS, MODEL
 from dreamtext.networks.attention import keep_self_attention_full, text_attention
@@ -29,7 +28,7 @@ from dreamtext.objective.step import TrainingStep
 from dreamtext.objective.terms import refuse_unlabelled
 from dreamtext.training import optimizer, validation
 from dreamtext.training.average import Average
-from dreamtext.training.batches import StepOrder, draw_step, step_seed
+from dreamtext.training.batches import StepOrder, collator, draw_step, step_seed
 from dreamtext.training.log import Log
 from dreamtext.training.pretraining import pretrain
 from dreamtext.weights import checkpoints, pretrained
@@ -72,6 +71,11 @@ class Trainer:
         pretrained.load(self.model)
         select_trainable(self.model)
         self.model.to(accelerator.device)
+        if config.training.latents and config.model.autoencoder.posterior == "sample":
+            raise UserError(
+                "training.latents keeps one latent a picture, but "
+                "model.autoencoder.posterior=sample draws another every time; use one of them"
+            )
         if config.training.latents:
             folder = Path(config.training.latents)
             self.model.latent_cache = LatentCache(folder, self.model.autoencoder)
@@ -122,7 +126,8 @@ class Trainer:
                 refuse_unlabelled(batch, config)
             batch = batch.to(accelerator.device)
             draw = draw_step(config, number * parts + part, rank, ranks).to(accelerator.device)
-            if config.model.text.dropout:  # so that a resumed run drops what it would have dropped
+            text = config.model.text
+            if text.dropout or text.position_dropout:  # a resumed run drops what it would have
                 torch.manual_seed(step_seed(config.seed, number * parts + part, rank))
             with nullcontext() if part == parts - 1 else accelerator.no_sync(self.step):
                 terms = self.step(batch, draw, weights)
@@ -174,6 +179,7 @@ def train(
             "must be a multiple of that number"
         )
     _refuse_without_characters(config, dataset)
+    _refuse_frozen_at_random(config)
     trainer = Trainer(config, folder, accelerator)
     start = trainer.resume()
     log = Log(folder, enabled=writer)
@@ -181,22 +187,22 @@ def train(
     if start == 0 and (scores := pretrain(trainer.model, dataset)):
         log.append({"step": 0, **scores})
     order = StepOrder(config, dataset, start, rank, ranks)
-    crop_size = (config.model.glyph.height, config.model.glyph.width)
     batches = iter(
         DataLoader(
             dataset,  # type: ignore[arg-type]  # torch asks for a base class, not a protocol
             batch_sampler=order,
-            collate_fn=partial(collate, max_length=config.data.max_length, crop_size=crop_size),
+            collate_fn=collator(config),
             num_workers=training.data_workers,
         )
     )
     began, per_step = time.monotonic(), training.batch_size * training.accumulate
+    epoch_steps = (training.lr_epoch_samples or len(dataset)) // per_step
     with tqdm(
         total=training.steps, initial=start, desc="training", unit=" steps", disable=not writer
     ) as bar:
         trainer.model.train()
         for number in range(start, training.steps):
-            factor = optimizer.rate(number, training, len(dataset) // per_step)
+            factor = optimizer.rate(number, training, epoch_steps)
             terms = trainer.optimise(batches, number, factor)
             done, last = number + 1, number + 1 == training.steps
             bar.update()
@@ -263,6 +269,29 @@ def _refuse_without_characters(config: Config, dataset: Dataset) -> None:
             f"the data set '{config.data.name}' has no character masks, so nothing can be "
             f"supervised, but objective.supervision.mode={supervision.mode}; set "
             "objective.supervision.mode=none, or train on a data set with masks"
+        )
+
+
+def _refuse_frozen_at_random(config: Config) -> None:
+    """What is frozen must have learned something before."""
+    text, unet = config.model.text, config.model.unet
+    learned = bool(text.weights or text.pretrain_steps)
+    if text.trainable_heads == "visual" and not learned:
+        raise UserError(
+            "model.text.trainable_heads=visual freezes the other heads as they are drawn at "
+            "random; name a pre-trained encoder with its heads (model.text.weights=FILE), "
+            "pre-train one (model.text.pretrain_steps=600), or set model.text.trainable_heads=all"
+        )
+    if text.trainable_layers >= 0 and not learned:
+        raise UserError(
+            f"model.text.trainable_layers={text.trainable_layers} freezes the rest of a character "
+            "encoder that is drawn at random; name a pre-trained one (model.text.weights=FILE), "
+            "pre-train one (model.text.pretrain_steps=600), or set model.text.trainable_layers=-1"
+        )
+    if unet.trainable == "text_attention" and not unet.weights:
+        raise UserError(
+            "model.unet.trainable=text_attention freezes the rest of a U-Net that is drawn at "
+            "random; name a base model (model.unet.weights=PATH) or set model.unet.trainable=all"
         )
 
 

@@ -10,11 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dreamtext.data.sample import Batch, Dataset, collate
+from dreamtext.data.sample import Batch, Dataset
 from dreamtext.networks.glyph_encoder import ConvGlyphEncoder
 from dreamtext.networks.model import DreamText
 from dreamtext.objective import losses
 from dreamtext.objective.picture_terms import cell_classes
+from dreamtext.training.batches import collator
 
 _BATCH = 64
 
@@ -147,11 +148,6 @@ def _fit(
 
 def _draw(model: DreamText, dataset: Dataset) -> Batch:
     """A random batch of the training set, on the model's device."""
-    glyph = model.config.model.glyph
     chosen = torch.randint(len(dataset), (_BATCH,)).tolist()
-    batch = collate(
-        [dataset[i] for i in chosen],
-        max_length=model.config.data.max_length,
-        crop_size=(glyph.height, glyph.width),
-    )
+    batch = collator(model.config)([dataset[i] for i in chosen])
     return batch.to(next(model.parameters()).device)

@@ -1,5 +1,6 @@
-"""What a run shows of itself while it trains: the log, mIoU on held-out samples, a small sheet."""
+"""What a run shows of itself while it trains: where it attends, and a small sheet of its words."""
 
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -8,47 +9,92 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dreamtext.data.sample import Batch, Dataset, collate
+from dreamtext.configs.sections import MaskConfig
+from dreamtext.data.sample import Batch, Dataset
 from dreamtext.files import VALIDATION
+from dreamtext.networks.attention import Maps
 from dreamtext.networks.model import DreamText
-from dreamtext.objective import masks
+from dreamtext.objective import losses, masks
 from dreamtext.sampling.solve import attention_at, composite, noise_for, repaint
+from dreamtext.training.batches import collator
 
 SAMPLES = 64
 SHOWN = 8
+CHUNK = 8  # samples at a time: at 512 x 512 all at once would not fit a large GPU
 NOISE_LEVEL = 0.6
 
 
+@torch.no_grad()
 def validate(model: DreamText, held_out: Dataset, folder: Path, step: int) -> dict[str, Any]:
-    """mIoU of latent character masks on held-out samples, and a sheet of repainted words."""
+    """How attention lies on held-out samples, and a sheet of repainted words.
+
+    Returns, where samples have character masks (else None):
+        validation_miou: of the latent character masks.
+        layers: of each attention layer alone, its masks' mIoU and the share of a character's
+            attention `inside` its true mask. A_bar's threshold ignores scale, so one layer that
+            remembers the characters hides that the others forgot them; these do not.
+        inside: the same share of A_bar.   retrieval: the share of words whose own crop's embedding
+            is the nearest.
+    """
     model.eval()
-    config = model.config
+    config, device = model.config, next(model.parameters()).device
     samples = [held_out[i] for i in range(min(SAMPLES, len(held_out)))]
-    crop = (config.model.glyph.height, config.model.glyph.width)
-    batch = collate(samples, max_length=config.data.max_length, crop_size=crop)
-    batch = batch.to(next(model.parameters()).device)
     noise = noise_for(config, range(len(samples)))
-    maps = attention_at(model, batch, noise, NOISE_LEVEL)
-    average = masks.average_attention(maps, config.masks)
-    score = mask_score(average, batch, model) if batch.has_characters.any() else None
-    few = Batch(**{name: value[:SHOWN] for name, value in vars(batch).items()})
+    scores: dict[str, list[Tensor]] = defaultdict(list)
+    words, crops = [], []
+    for start in range(0, len(samples), CHUNK):
+        batch = collator(config)(samples[start : start + CHUNK]).to(device)
+        maps = attention_at(model, batch, noise[start : start + CHUNK], NOISE_LEVEL)
+        for name, values in attention_scores(maps, batch, config.masks).items():
+            scores[name].append(values)
+        text = model.text_encoder(batch.tokens)[:, : config.data.max_length]
+        words.append(model.heads.embed_text(text))
+        crops.append(model.heads.embed_visual(model.glyph_encoder(batch.crop)))
+    few = collator(config)(samples[:SHOWN]).to(device)
     painted = composite(repaint(model, few, noise[:SHOWN], config.sampling), few)
     path = folder / VALIDATION / f"step-{step:08d}.png"
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = torch.cat([few.image, few.masked_image, painted]).unflatten(0, (3, -1))
     cv2.imwrite(str(path), _sheet(rows)[..., ::-1])
-    return {"step": step, "validation_miou": score, "noise_level": NOISE_LEVEL}
+    means = {name: _mean(torch.cat(values)) for name, values in scores.items()}
+    layers = [name.removeprefix("miou/") for name in means if name.startswith("miou/")]
+    return {
+        "step": step,
+        "validation_miou": means["miou"],
+        "inside": means["inside"],
+        "layers": {
+            name: {"miou": means[f"miou/{name}"], "inside": means[f"inside/{name}"]}
+            for name in layers
+        },
+        "retrieval": round(losses.retrieval(torch.cat(words), torch.cat(crops)).item(), 5),
+        "noise_level": NOISE_LEVEL,
+    }
 
 
-def mask_score(average: Tensor, batch: Batch, model: DreamText) -> float:
-    """Mean IoU over all characters with ground truth."""
-    config = model.config.masks
-    predicted = masks.latent_character_masks(average, batch.tokens, config)
+def attention_scores(maps: Maps, batch: Batch, config: MaskConfig) -> dict[str, Tensor]:
+    """Each character's `miou` and share `inside` its true mask, (B, L) NaN where there is no
+    truth; of A_bar, and of every large layer alone as `miou/<layer>` and `inside/<layer>`."""
     size = (config.height, config.width)
     truth = masks.ground_truth_masks(batch.characters, batch.tokens.shape[1], size)
-    each = masks.intersection_over_union(predicted, truth)
-    wanted = (batch.tokens != 0) & batch.has_characters[:, None]
-    return round(each[wanted].nanmean().item(), 5)
+    known = (batch.tokens != 0) & batch.has_characters[:, None]
+    scores = {}
+    layers = masks.large_layers(maps, config)
+    for name, chosen in [("", layers), *((f"/{n}", {n: m}) for n, m in layers.items())]:
+        average = masks.average_attention(chosen, config)
+        predicted = masks.latent_character_masks(average, batch.tokens, config)
+        rows = masks.word_rows(average, batch.tokens)
+        for kind, values in (
+            ("miou", masks.intersection_over_union(predicted, truth)),
+            ("inside", masks.share_inside(rows, truth)),
+        ):
+            scores[f"{kind}{name}"] = torch.where(known, values, torch.nan)
+    return scores
+
+
+def _mean(values: Tensor) -> float | None:
+    """The mean of what is a number; None if nothing is."""
+    mean = values.nanmean().item()
+    return None if np.isnan(mean) else round(mean, 5)
 
 
 def _sheet(rows: Tensor) -> np.ndarray:

@@ -26,7 +26,7 @@ from slurm.config import ClusterConfig
         ("losses", 9),
         ("masks", 21),
         ("weights", 13),
-        ("objective", 6),
+        ("objective", 9),
     ],
 )
 def test_no_two_rows_of_a_grid_are_the_same_run(name, rows, tmp_path):

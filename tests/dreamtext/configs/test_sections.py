@@ -127,3 +127,28 @@ def test_types_are_checked_on_construction() -> None:
         DataConfig(height="tall")
     with pytest.raises(UserError, match="positive"):
         MaskConfig(blur_sigma=0.0)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (["mode=balanced", "warmup=0"], ["mode=none"]),
+        (["mode=none", "warmup=0.5", "weight=7"], ["mode=none"]),
+        (["mode=balanced", "warmup=1"], ["mode=full"]),
+        (["mode=full", "warmup=0.5"], ["mode=full"]),
+    ],
+)
+def test_what_trains_the_same_has_one_signature(one: list[str], other: list[str]) -> None:
+    first, second = (
+        signature(identity(override(Config(), [f"objective.supervision.{t}" for t in texts])))
+        for texts in (one, other)
+    )
+    assert first == second
+    assert first != signature(identity(Config()))
+
+
+def test_words_that_yaml_takes_for_booleans_are_words() -> None:
+    config = override(Config(), ["training.mixed_precision=bf16"])
+    assert override(config, ["training.mixed_precision=no"]).training.mixed_precision == "no"
+    with pytest.raises(UserError, match="one of no, bf16, fp16, but True"):
+        override(config, ["training.mixed_precision=yes"])

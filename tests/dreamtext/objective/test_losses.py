@@ -11,14 +11,15 @@ from dreamtext.configs.schema import override
 from dreamtext.configs.sections import Config, ObjectiveConfig, SupervisionConfig
 from dreamtext.data.sample import Batch
 from dreamtext.errors import UserError
-from dreamtext.networks.diffusion import Draw
 from dreamtext.networks.heads import AlignmentHeads
+from dreamtext.networks.text_encoder import TextEncoder
 from dreamtext.objective import losses, terms
 from dreamtext.objective.masks import latent_character_masks, word_rows
 from dreamtext.objective.schedule import weights_at
 from dreamtext.objective.step import TrainingStep
 from dreamtext.training.batches import draw_step
 
+BACKGROUND = torch.tensor([True, True])
 LETTERS = torch.tensor([[True, True, True] + [False] * 9, [True] * 4 + [False] * 8])
 
 
@@ -69,8 +70,13 @@ def all_terms(seen: Case, objective: ObjectiveConfig) -> dict[str, torch.Tensor]
     found = terms.denoising_terms(seen.error, seen.region, masks, letters, objective)
     attention = terms.attention_term(characters, masks, letters, objective)
     found["attention"] = objective.alpha * attention
-    found |= terms.alignment_terms(seen.text, seen.visual, tokens, heads(), objective)
-    supervision = terms.supervision_term(characters, masks, letters, seen.batch, objective)
+    text, head = seen.text[:, :12], heads()
+    word, crop = head.embed_text(text), head.embed_visual(seen.visual)
+    found["align"] = objective.beta * terms.alignment_term(word, crop, head, objective)
+    found |= terms.character_terms(text, tokens, head, objective)
+    supervision = terms.supervision_term(
+        [characters], letters, BACKGROUND, seen.batch, replace(Config(), objective=objective)
+    )
     found["supervision"] = objective.supervision.weight * supervision
     return found | {"total": terms.total(found)}
 
@@ -145,7 +151,7 @@ def test_supervision_prefers_the_right_characters() -> None:
     swapped = right[:, [1, 0, *range(2, 12)]]
     letters = torch.tensor([[True, True] + [False] * 10])
     for loss in (
-        lambda a: losses.supervision_tokens(a, coverage, letters.any(1), 0.5),
+        lambda a: losses.supervision_tokens(a, coverage, letters, BACKGROUND[:1], 0.5),
         lambda a: losses.supervision_pixels(a, coverage, letters),
     ):
         assert loss(right) < loss(swapped)
@@ -192,10 +198,9 @@ def test_samples_without_ground_truth_leave_supervision(form: str) -> None:
     values = []
     for batch, rows in ((some, slice(None)), (alone, slice(1))):
         characters = word_rows(seen.average[rows], batch.tokens)
-        masks = latent_character_masks(seen.average[rows], batch.tokens, Config().masks)
-        values.append(
-            terms.supervision_term(characters, masks, LETTERS[rows], batch, objective).detach()
-        )
+        config = replace(Config(), objective=objective)
+        term = terms.supervision_term([characters], LETTERS[rows], BACKGROUND[rows], batch, config)
+        values.append(term.detach())
     torch.testing.assert_close(values[0], values[1])
 
 
@@ -215,7 +220,55 @@ def test_dropped_samples_leave_the_attention_losses_when_asked() -> None:
     )
     found = step(batch_of(), draw, weights_at(config, 0))
     kept = Batch(**{name: value[1::2] for name, value in vars(batch_of()).items()})
-    half = Draw(**{name: value[1::2] for name, value in vars(draw).items()})
+    half = draw.part(slice(1, None, 2))
     alone = step(kept, half, weights_at(config, 0))
     for name in ("attention", "supervision"):
         torch.testing.assert_close(found[name], alone[name], rtol=1e-4, atol=1e-7)
+
+
+def test_twelve_letters_without_a_null_token_still_teach_the_background() -> None:
+    coverage = torch.zeros(1, 12, 8, 16)
+    for place in range(12):
+        coverage[0, place, 2:6, place] = 1
+    letters = torch.ones(1, 12, dtype=torch.bool)
+    scores = torch.randn(1, 12, 8, 16, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    encoder = TextEncoder(replace(Config().model.text, null_token=False, mask_padding=False))
+    tokens = torch.full((1, 12), 5)
+    room = encoder.has_background(tokens)
+    assert not room.any()
+    loss = losses.supervision_tokens(scores.softmax(1), coverage, letters, room, 0.5)
+    (gradient,) = torch.autograd.grad(loss, scores)
+    background = coverage.sum(1) == 0
+    assert (gradient.abs().sum(1)[background] > 0).all()
+    tokens[0, 11] = 0
+    assert encoder.has_background(tokens).all()
+    masked = TextEncoder(replace(Config().model.text, null_token=False))
+    assert not masked.has_background(tokens).any()
+    assert TextEncoder(Config().model.text).has_background(tokens).all()
+
+
+@pytest.mark.parametrize(
+    ("how", "expected"), [("batch", 14 / 5), ("word", (1 + 13 / 4) / 2), ("word_sum", 14 / 2)]
+)
+def test_how_characters_become_one_number(how: str, expected: float) -> None:
+    values = torch.tensor([[1.0, 9, 9, 9], [2, 2, 2, 7]])
+    letters = torch.tensor([[True, False, False, False], [True] * 4])
+    assert losses.over_characters(values, letters, how).item() == pytest.approx(expected)
+
+
+def test_norms_are_means_or_sums() -> None:
+    error = torch.randn(2, 3, 4, 5, generator=torch.Generator().manual_seed(0))
+    weight = torch.ones(2, 1, 4, 5)
+    mean, whole = (losses.denoising(error, weight, norm) for norm in ("mean", "sum"))
+    torch.testing.assert_close(whole, mean * 3 * 4 * 5)
+    maps, masks = torch.rand(2, 12, 4, 5), torch.zeros(2, 12, 4, 5, dtype=torch.bool)
+    mean, whole = (losses.attention_l2(maps, masks, LETTERS, norm) for norm in ("mean", "sum"))
+    torch.testing.assert_close(whole, mean * 4 * 5)
+
+
+def test_cosine_alignment_can_be_met_without_telling_words_apart() -> None:
+    text = torch.ones(8, 4) + 0.03 * torch.randn(8, 4, generator=torch.Generator().manual_seed(0))
+    visual = torch.ones(8, 4) + 0.03 * torch.randn(8, 4, generator=torch.Generator().manual_seed(1))
+    assert losses.alignment_cosine(text, visual) < 2e-3
+    assert losses.retrieval(text, visual) < 0.6
+    assert losses.retrieval(text, text) == 1

@@ -1,12 +1,16 @@
 """Latent character masks: blur, threshold, padding, ground truth."""
 
+from dataclasses import replace
+
 import pytest
 import torch
+from diffusers.models.attention_processor import Attention
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dreamtext.configs.sections import MaskConfig
 from dreamtext.errors import UserError
+from dreamtext.networks.attention import AttentionRecorder
 from dreamtext.objective import masks
 
 SIZES = st.tuples(st.integers(3, 20), st.integers(3, 20))
@@ -38,6 +42,41 @@ def test_blur_with_a_zero_border_is_the_plain_convolution() -> None:
 @settings(max_examples=30, deadline=None)
 def test_a_uniform_map_has_an_empty_mask(size: tuple[int, int], value: float) -> None:
     assert not masks.threshold(torch.full((1, *size), value), 2.0).any()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("null_token", [True, False])
+@given(
+    length=st.integers(1, 12),
+    size=st.tuples(st.integers(4, 12), st.integers(4, 20)),
+    seed=st.integers(0, 99),
+)
+@settings(max_examples=15, deadline=None)
+def test_dropped_text_has_no_mask_through_real_attention(
+    dtype: torch.dtype, null_token: bool, length: int, size: tuple[int, int], seed: int
+) -> None:
+    """Attention to a zero embedding is uniform up to rounding; rounding is no character."""
+    torch.manual_seed(seed)
+    block = torch.nn.Module()
+    block.attn2 = Attention(query_dim=16, cross_attention_dim=16, heads=2, dim_head=8)
+    unet = torch.nn.Module()
+    unet.add_module("block", block)
+    unet.to(dtype)
+    recorder = AttentionRecorder(unet)
+    tokens = torch.zeros(1, 12, dtype=torch.long)
+    tokens[0, :length] = 5
+    open_tokens = torch.cat([tokens != 0, torch.full((1, 1), True)], dim=1)[:, : 12 + null_token]
+    bias = torch.where(open_tokens, 0.0, -10000.0).to(dtype)[:, None]  # as the U-Net makes it
+    pixels = 3 * torch.randn(1, size[0] * size[1], 16).to(dtype)
+    text = 4 * torch.randn(1, 12 + null_token, 16).to(dtype)
+    for context, empty in ((torch.zeros_like(text), True), (text, length + null_token < 2)):
+        with torch.no_grad(), recorder.recording(size) as maps:
+            block.attn2(pixels, encoder_hidden_states=context, attention_mask=bias)
+        config = replace(CONFIG, height=9, width=17)
+        average = masks.average_attention(maps, config)
+        found = masks.latent_character_masks(average, tokens, config)
+        assert not (empty and found.any())
+        assert empty or (average.std(dim=(-2, -1))[:, :length] > 1e-4).any()
 
 
 @given(st.integers(0, 99), st.floats(0.5, 4), st.floats(-3, 3), st.floats(0.1, 10))
@@ -107,3 +146,14 @@ def test_intersection_over_union() -> None:
     assert masks.intersection_over_union(one, one).item() == 1
     assert masks.intersection_over_union(one, other).item() == pytest.approx(1 / 3)
     assert masks.intersection_over_union(one & ~one, other & ~other).isnan().all()
+
+
+def test_share_inside_the_true_mask() -> None:
+    attention = torch.zeros(1, 3, 2, 2)
+    attention[0, 0] = torch.tensor([[3.0, 1.0], [0.0, 0.0]])
+    attention[0, 1] = 1
+    truth = torch.zeros(1, 3, 2, 2, dtype=torch.bool)
+    truth[0, :2, 0, 0] = True
+    share = masks.share_inside(attention, truth)
+    assert share[0, :2].tolist() == [0.75, 0.25]
+    assert share[0, 2].isnan()

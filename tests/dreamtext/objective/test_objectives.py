@@ -11,9 +11,12 @@ import pytest
 import torch
 from helpers.noise_words import batch_of, build
 
-from dreamtext.configs.paper import STEPS, paper, released
-from dreamtext.configs.presets import preset
+from dreamtext.configs.objectives import OBJECTIVES, RELEASED, with_objective
+from dreamtext.configs.paper import STEPS, UNLABELLED, paper
+from dreamtext.configs.presets import configured, preset
 from dreamtext.configs.schema import override, to_dict
+from dreamtext.errors import UserError
+from dreamtext.networks.attention import text_attention
 from dreamtext.networks.diffusion import Draw
 from dreamtext.objective.schedule import weights_at
 from dreamtext.objective.step import TrainingStep
@@ -21,7 +24,7 @@ from dreamtext.training import optimizer
 from dreamtext.training.average import Average
 from dreamtext.training.batches import draw_step
 
-RELEASED = released(preset("smoke"))
+SMOKE = configured("smoke", "released")
 
 
 def losses(config, step: int = 0) -> dict[str, torch.Tensor]:
@@ -36,12 +39,12 @@ def draw_of(config) -> Draw:
 
 @cache
 def released_losses() -> dict[str, float]:
-    return {name: value.item() for name, value in losses(RELEASED).items()}
+    return {name: value.item() for name, value in losses(SMOKE).items()}
 
 
 @cache
 def trained_names(*overrides: str) -> frozenset[str]:
-    model = build(override(RELEASED, overrides))
+    model = build(override(SMOKE, overrides))
     return frozenset(n for n, p in model.named_parameters() if p.requires_grad)
 
 
@@ -59,10 +62,13 @@ def trained_names(*overrides: str) -> frozenset[str]:
         ("position", "objective.position_weight=0"),
         ("supervision", "objective.supervision.form=tokens"),
         ("denoising", "objective.outside_weight=0.1"),
+        ("denoising", "objective.mask_norm=sum"),
+        ("denoising", "objective.outside_weight=0"),
+        ("identity", "objective.character_average=word_sum"),
     ],
 )
 def test_each_choice_of_the_objective_changes_its_term(term, change):
-    changed = losses(override(RELEASED, [change]))
+    changed = losses(override(SMOKE, [change]))
     assert changed.get(term, torch.tensor(0.0)).item() != pytest.approx(
         released_losses()[term], rel=1e-6, abs=0
     )
@@ -72,7 +78,7 @@ def test_each_choice_of_the_objective_changes_its_term(term, change):
 def test_how_small_layers_are_resized_changes_the_mask_terms(term):
     small = ["masks.min_size=2"]  # the default leaves them out at this size
     nearest, bilinear = (
-        losses(override(RELEASED, [*small, f"masks.resize={way}"]))[term].item()
+        losses(override(SMOKE, [*small, f"masks.resize={way}"]))[term].item()
         for way in ("nearest", "bilinear")
     )
     assert nearest != pytest.approx(bilinear, rel=1e-6, abs=0)
@@ -80,12 +86,12 @@ def test_how_small_layers_are_resized_changes_the_mask_terms(term):
 
 def test_the_separate_mask_term_is_a_term_of_its_own():
     assert "mask" in released_losses()
-    assert "mask" not in losses(override(RELEASED, ["objective.mask_form=union"]))
+    assert "mask" not in losses(override(SMOKE, ["objective.mask_form=union"]))
 
 
 @pytest.mark.parametrize(("form", "trains"), [("released", False), ("tokens", True)])
 def test_released_supervision_has_no_gradient(form, trains):
-    found = losses(override(RELEASED, [f"objective.supervision.form={form}"]))
+    found = losses(override(SMOKE, [f"objective.supervision.form={form}"]))
     assert found["supervision"].item() > 0
     assert found["supervision"].requires_grad == trains
 
@@ -117,14 +123,14 @@ def test_the_released_scope_is_what_the_released_code_trains():
 
 
 def test_learning_rate_average_and_dropout_of_the_released_code():
-    training = RELEASED.training
+    training = SMOKE.training
     rates = [optimizer.rate(step, training, 10) for step in (100, 110, 125)]
     assert rates == pytest.approx([0.95**10, 0.95**11, 0.95**12])
     constant = replace(training, lr_schedule="constant")
     assert optimizer.rate(125, constant, 10) == 1
-    assert Average(build(RELEASED), training.ema).shadow == {}
-    assert draw_step(RELEASED, 0).dropped.float().mean() < 0.5
-    assert draw_step(override(RELEASED, ["training.text_dropout=1"]), 0).dropped.all()
+    assert Average(build(SMOKE), training.ema).shadow == {}
+    assert draw_step(SMOKE, 0).dropped.float().mean() < 0.5
+    assert draw_step(override(SMOKE, ["training.text_dropout=1"]), 0).dropped.all()
 
 
 def test_a_term_without_weight_is_left_out():
@@ -135,11 +141,105 @@ def test_a_term_without_weight_is_left_out():
 
 @pytest.mark.parametrize("dataset", STEPS)
 def test_paper_and_released_differ_in_choices_only(dataset):
-    ours, theirs = paper(dataset), released(paper(dataset))
+    ours, theirs = paper(dataset), with_objective(paper(dataset), "released")
+    supervised = 0 if dataset in UNLABELLED else min(25_000, STEPS[dataset])
     assert ours.training.steps == STEPS[dataset]
-    assert ours.objective.supervision.steps(ours.training.steps) == min(25_000, STEPS[dataset])
+    assert ours.objective.supervision.steps(ours.training.steps) == supervised
     assert ours.data == theirs.data
-    assert to_dict(ours.model.unet) | {"trainable": "text_attention"} == to_dict(theirs.model.unet)
+    changes = {"trainable": "text_attention", "region": "bilinear"}
+    assert to_dict(ours.model.unet) | changes == to_dict(theirs.model.unet)
+
+
+@pytest.mark.parametrize("part", RELEASED)
+def test_each_difference_of_the_released_code_changes_a_configuration(part):
+    ours = configured("tiny", "paper")
+    assert override(ours, RELEASED[part]) != ours
+
+
+def test_the_preset_paper_has_the_objective_paper():
+    assert configured("paper", "paper") == preset("paper")
+    assert configured("paper", "released") != preset("paper")
+    with pytest.raises(UserError, match=r"unknown objective 'relased'; there are paper, released"):
+        with_objective(preset("tiny"), "relased")
+
+
+def test_the_papers_steps_and_supervision_follow_the_data_set():
+    for dataset, steps in STEPS.items():
+        chosen = configured("paper", overrides=[f"data.name={dataset}", "data.root=/data"])
+        assert chosen.training.steps == steps
+        assert chosen.data.name == dataset
+    shorter = configured("paper", overrides=["data.name=textseg", "training.steps=7"])
+    assert shorter.training.steps == 7
+    icdar = configured("paper", overrides=["data.name=icdar13"])
+    assert icdar.objective.supervision.steps(icdar.training.steps) == 0
+
+
+def test_alpha_is_told_in_units_of_means():
+    tiny = override(preset("tiny"), ["objective.alpha=0.01"])
+    assert tiny.effective_alpha == pytest.approx(0.01)
+    summed = override(tiny, ["objective.attention_norm=sum"])
+    assert summed.effective_alpha == pytest.approx(0.01 * 8 * 16)
+    both = override(summed, ["objective.mask_norm=sum"])
+    assert both.effective_alpha == pytest.approx(0.01 / 16)  # 16 channels of as many cells
+    assert preset("paper").effective_alpha == pytest.approx(0.01 * 64 * 64)
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_every_objective_takes_a_step(name):
+    model = build(with_objective(preset("smoke"), name))
+    found = TrainingStep(model)(batch_of(), draw_of(model.config), weights_at(model.config, 0))
+    assert found["total"].isfinite()
+    found["total"].backward()
+    assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in model.unet.parameters())
+
+
+def test_udifftext_supervises_every_layer_and_reads_the_picture():
+    config = override(preset("smoke"), OBJECTIVES["udifftext"])
+    found = losses(config)
+    assert set(found) == {"denoising", "supervision", "recogniser", "total"}
+    average = override(config, ["objective.supervision.layers=average"])
+    assert found["supervision"] != losses(average)["supervision"]
+
+
+@pytest.mark.parametrize("form", ["tokens", "pixels", "max"])
+def test_a_loss_per_layer_reaches_every_large_layer(form):
+    config = override(
+        preset("smoke"),
+        ["objective.supervision.layers=each", f"objective.supervision.form={form}"],
+    )
+    model = build(config)
+    step = TrainingStep(model)
+    step(batch_of(), draw_of(config), weights_at(config, 0))["supervision"].backward()
+    for name, module in text_attention(model.unet).items():
+        assert module.to_k.weight.grad.abs().sum() > 0, name
+
+
+def test_retrieval_is_logged_beside_the_loss_and_is_no_part_of_it():
+    found = losses(preset("smoke"))
+    assert 0 <= found["retrieval"] <= 1
+    weighted = [v for k, v in found.items() if k not in ("total", "retrieval")]
+    torch.testing.assert_close(found["total"], torch.stack(weighted).sum())
+
+
+@pytest.mark.parametrize("form", ["union", "separate"])
+def test_dropped_samples_have_no_masks_in_l_mask_when_asked(form):
+    change = [f"objective.mask_form={form}", "objective.gamma=1"]
+    config = override(preset("smoke"), [*change, "objective.dropped_in_mask=no_masks"])
+    model = build(config)
+    draw, batch = draw_of(config), batch_of()
+
+    def attends(*_given):  # with masks of their own for the dropped samples too
+        maps = {"layer": torch.rand(4, 13, 8, 16, generator=torch.Generator().manual_seed(0)) ** 9}
+        return torch.zeros(4, 16, 8, 16), maps
+
+    model.denoise_recorded = attends
+    step = TrainingStep(model)
+    values = []
+    for chosen in (config, override(config, ["objective.dropped_in_mask=own_masks"])):
+        model.config = chosen
+        found = step(batch, draw, weights_at(chosen, 0))
+        values.append(found["denoising"] + found.get("mask", 0))
+    assert values[0] != values[1]
 
 
 def test_zero_output_starts_as_if_there_were_no_text():

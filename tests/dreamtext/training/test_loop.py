@@ -6,14 +6,18 @@ from pathlib import Path
 
 import pytest
 import torch
+from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
+from diffusers.models.modeling_outputs import AutoencoderKLOutput
 from helpers import small
 from safetensors.torch import load_file
 
 from dreamtext.configs.sections import Config
 from dreamtext.data import open_dataset
-from dreamtext.errors import Interrupted, RunError
+from dreamtext.errors import Interrupted, RunError, UserError
+from dreamtext.networks.attention import text_attention
 from dreamtext.networks.model import DreamText, coordinates, fourier_features
 from dreamtext.training import loop as training
+from dreamtext.training import optimizer, validation
 from dreamtext.training.batches import StepOrder, draw_step
 from dreamtext.training.log import read_log
 from dreamtext.training.optimizer import orthogonalise
@@ -93,6 +97,101 @@ def test_validation_leaves_a_score_and_a_sheet(undisturbed: Path) -> None:
     assert [line["step"] for line in scores] == [6, 12]
     assert all(0 <= line["validation_miou"] <= 1 for line in scores)
     assert (undisturbed / "validation" / "step-00000012.png").stat().st_size > 1000
+
+
+def test_validation_tells_what_each_layer_remembers(undisturbed: Path) -> None:
+    *_, last = (line for line in read_log(undisturbed / "log.jsonl") if "layers" in line)
+    model = checkpoints.load_model(undisturbed / "model")
+    assert set(last["layers"]) == {n.removesuffix(".attn2") for n in text_attention(model.unet)}
+    for layer in last["layers"].values():
+        assert 0 <= layer["miou"] <= 1
+        assert 0 < layer["inside"] < 1
+    assert 0 <= last["retrieval"] <= 1
+    losses = [line for line in read_log(undisturbed / "log.jsonl") if "align" in line]
+    assert all(0 <= line["retrieval"] <= 1 for line in losses)
+
+
+def test_validation_is_done_in_chunks_and_says_the_same(
+    undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = checkpoints.load_model(undisturbed / "model")
+    data = open_dataset(model.config.data, "validation")
+    encoded = []
+    encode = model.encode
+    monkeypatch.setattr(model, "encode", lambda x: encoded.append(len(x)) or encode(x))
+    found = validation.validate(model, data, tmp_path, 1)
+    assert max(encoded) <= 2 * validation.CHUNK
+    monkeypatch.setattr(validation, "CHUNK", 5)
+    again = validation.validate(model, data, tmp_path, 1)
+    for name in ("validation_miou", "inside", "retrieval"):
+        assert found[name] == pytest.approx(again[name], abs=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (["model.text.trainable_heads=visual"], "text.trainable_heads=visual"),
+        (["model.text.trainable_layers=1"], "text.trainable_layers=1"),
+        (["model.unet.trainable=text_attention"], "unet.trainable=text_attention"),
+    ],
+)
+def test_nothing_is_frozen_as_it_is_drawn_at_random(
+    change: list[str], named: str, tmp_path: Path
+) -> None:
+    config = small.config(*change)
+    data = open_dataset(config.data, "train")
+    with pytest.raises(UserError, match=f"{named}.*at random"):
+        training.train(config, tmp_path, data, data)
+
+
+def test_latents_drawn_anew_are_not_kept_on_disk(tmp_path: Path) -> None:
+    config = small.config(
+        "model.autoencoder.posterior=sample", f"training.latents={tmp_path / 'latents'}"
+    )
+    data = open_dataset(config.data, "train")
+    with pytest.raises(UserError, match=r"training\.latents keeps one"):
+        training.train(config, tmp_path, data, data)
+
+
+def test_latents_can_be_drawn_from_the_autoencoder() -> None:
+    config = small.config("model.autoencoder.posterior=sample")
+    draw = draw_step(config, 3)
+    assert draw.latent_noise is not None
+    assert draw.latent_noise.shape == (4, 2, 16, 8, 16)
+    assert torch.equal(draw.noise, draw_step(small.config(), 3).noise)
+    halves = [draw_step(config, 3, rank, 2).latent_noise for rank in range(2)]
+    assert torch.equal(torch.cat(halves), draw.latent_noise)
+    model = DreamText(config)
+    images = torch.rand(2, 3, 32, 64) * 2 - 1
+    posterior = model.autoencoder.encode(images).latent_dist
+    wide = DiagonalGaussianDistribution(
+        torch.cat([posterior.mean, torch.zeros_like(posterior.mean)], dim=1)
+    )
+    model.autoencoder.encode = lambda _: AutoencoderKLOutput(latent_dist=wide)
+    noise = torch.randn(2, 16, 8, 16)
+    scale = config.model.autoencoder.scaling_factor
+    torch.testing.assert_close(model.encode(images, noise), (wide.mean + noise) * scale)
+    torch.testing.assert_close(model.encode(images), wide.mean * scale)
+
+
+def test_the_rate_can_decay_by_draws_instead_of_passes(tmp_path: Path) -> None:
+    config = small.config(
+        "training.lr_schedule=epoch_decay",
+        "training.lr_epoch_samples=8",  # two steps of four
+        "training.lr_warmup=1",
+        "training.steps=5",
+    )
+    seen = []
+    rate = optimizer.rate
+
+    def watch(step, config, epoch_steps):
+        seen.append(rate(step, config, epoch_steps))
+        return seen[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(optimizer, "rate", watch)
+        run(config, tmp_path)
+    assert seen == pytest.approx([1, 1, 0.95, 0.95, 0.95**2])
 
 
 def test_a_saved_model_is_read_back(undisturbed: Path, tmp_path: Path) -> None:

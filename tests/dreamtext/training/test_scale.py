@@ -14,8 +14,7 @@ from helpers.noise_words import batch_of, build
 from helpers.paths import ROOT
 from typer.testing import CliRunner
 
-from dreamtext.configs.paper import paper, released
-from dreamtext.configs.presets import preset
+from dreamtext.configs.presets import configured, preset
 from dreamtext.configs.schema import override
 from dreamtext.errors import UserError
 from dreamtext.networks.latent_cache import LatentCache
@@ -125,7 +124,7 @@ def test_gradient_checkpointing_and_a_shared_batch_need_less():
 
 
 def test_full_size_is_planned_without_allocating_it():
-    planned = memory.plan(override(released(paper()), ["training.batch_size=1"]))
+    planned = memory.plan(configured("paper", "released", ["training.batch_size=1"]))
     assert planned.parameters["unet"] == pytest.approx(891e6, rel=0.01)
     assert planned.weights == pytest.approx(4 * sum(planned.parameters.values()))
     assert planned.trained < 0.2 * sum(planned.parameters.values())
@@ -141,7 +140,7 @@ def test_doctor_names_what_is_absent_wrong_and_found(tmp_path):
     (tmp_path / "synthtext").mkdir()
     own = tmp_path / "unet"
     own.mkdir()
-    config = override(paper(), [f"model.unet.weights={own}"])
+    config = override(preset("paper"), [f"model.unet.weights={own}"])
     found = {f.asset.name: f for f in inventory.look(config, tmp_path)}
     assert found["AlexNet"].status == "wrong hash"
     assert found["Inception-v3 (2015-12-05)"].status == "found"
@@ -171,7 +170,7 @@ _RUN = """
     torch.set_num_threads(1)
     from dreamtext.data import open_dataset
     from dreamtext.errors import Interrupted
-    from dreamtext.configs.presets import preset
+    from dreamtext.configs.presets import configured, preset
     from dreamtext.configs.schema import override
     from dreamtext.training.loop import train
 
