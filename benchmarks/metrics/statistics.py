@@ -1,4 +1,8 @@
-"""Intervals and tests for scores: pure functions of numbers, every random one seeded."""
+"""Intervals and tests of one run's scores: pure functions of numbers, every random one seeded.
+
+Over one run's images alone; what several seeds, photographs and words allow one to say is in
+`benchmarks.metrics.hierarchy`.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -7,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 RESAMPLES = 2000
+LEVEL = 0.95
 
 
 class Estimate(NamedTuple):
@@ -18,30 +23,14 @@ class Estimate(NamedTuple):
     n: int
 
 
-def wilson(successes: float, n: int, *, level: float = 0.95) -> Estimate:
+def wilson(successes: float, n: int, *, level: float = LEVEL) -> Estimate:
     """Wilson's score interval of a proportion (Wilson 1927)."""
-    from scipy.special import ndtri
+    from scipy.stats import binomtest
 
     if n < 1 or not 0 <= successes <= n:
         raise ValueError(f"wilson needs 0 <= successes <= n and n >= 1, not {successes} of {n}")
-    z = ndtri(0.5 + level / 2)
-    p = successes / n
-    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    low = 0.0 if successes == 0 else max(0.0, float(centre - half))
-    high = 1.0 if successes == n else min(1.0, float(centre + half))
-    return Estimate(p, low, high, n)
-
-
-def mean_t(values: ArrayLike, *, level: float = 0.95) -> Estimate:
-    """Mean and Student's t-interval: a few seeds. One value has an infinite interval."""
-    from scipy.special import stdtrit
-
-    x = _sample(values)
-    if len(x) == 1:
-        return Estimate(float(x[0]), -np.inf, np.inf, 1)
-    half = stdtrit(len(x) - 1, 0.5 + level / 2) * x.std(ddof=1) / np.sqrt(len(x))
-    return Estimate(float(x.mean()), float(x.mean() - half), float(x.mean() + half), len(x))
+    low, high = binomtest(round(successes), n).proportion_ci(level, method="wilson")
+    return Estimate(successes / n, float(low), float(high), n)
 
 
 def bootstrap(
@@ -49,7 +38,7 @@ def bootstrap(
     statistic: Callable[[np.ndarray], np.ndarray] | None = None,
     *,
     resamples: int = RESAMPLES,
-    level: float = 0.95,
+    level: float = LEVEL,
     seed: int = 0,
 ) -> Estimate:
     """Percentile bootstrap over the first axis of `values` (n, ...).
@@ -70,7 +59,7 @@ def bootstrap(
 
 
 def paired_bootstrap(
-    a: ArrayLike, b: ArrayLike, *, resamples: int = RESAMPLES, level: float = 0.95, seed: int = 0
+    a: ArrayLike, b: ArrayLike, *, resamples: int = RESAMPLES, level: float = LEVEL, seed: int = 0
 ) -> Estimate:
     """Mean of a - b over the same samples, resampled together."""
     a, b = _paired(a, b)
@@ -78,7 +67,7 @@ def paired_bootstrap(
 
 
 def ratio_bootstrap(
-    a: ArrayLike, b: ArrayLike, *, resamples: int = RESAMPLES, level: float = 0.95, seed: int = 0
+    a: ArrayLike, b: ArrayLike, *, resamples: int = RESAMPLES, level: float = LEVEL, seed: int = 0
 ) -> Estimate:
     """Ratio of means mean(a) / mean(b) over the same samples, resampled together."""
     a, b = _paired(a, b)
@@ -90,25 +79,6 @@ def ratio_bootstrap(
         return np.divide(top, bottom, out=np.full_like(top, np.nan), where=bottom != 0)
 
     return bootstrap(np.stack([a, b], 1), ratio, resamples=resamples, level=level, seed=seed)
-
-
-class McNemar(NamedTuple):
-    """Discordant pairs and the exact two-sided p-value."""
-
-    only_a: int
-    only_b: int
-    p: float
-
-
-def mcnemar(a: ArrayLike, b: ArrayLike) -> McNemar:
-    """McNemar's exact test: were `a` and `b` right equally often on the same samples?"""
-    from scipy.stats import binomtest
-
-    a, b = (x.astype(bool) for x in _paired(a, b))
-    only_a, only_b = int((a & ~b).sum()), int((~a & b).sum())
-    discordant = only_a + only_b
-    p = binomtest(only_a, discordant).pvalue if discordant else 1.0
-    return McNemar(only_a, only_b, float(p))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -124,7 +94,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def spearman(
-    a: ArrayLike, b: ArrayLike, *, resamples: int = RESAMPLES, level: float = 0.95, seed: int = 0
+    a: ArrayLike, b: ArrayLike, *, resamples: int = RESAMPLES, level: float = LEVEL, seed: int = 0
 ) -> Estimate:
     """Spearman's rank correlation with a bootstrap interval over the pairs; ties averaged."""
     from scipy.stats import rankdata
@@ -141,7 +111,7 @@ def spearman(
     return bootstrap(np.stack([a, b], 1), correlation, resamples=resamples, level=level, seed=seed)
 
 
-def spearman_of_few(a: ArrayLike, b: ArrayLike, *, level: float = 0.95) -> Estimate:
+def spearman_of_few(a: ArrayLike, b: ArrayLike, *, level: float = LEVEL) -> Estimate:
     """Spearman's rank correlation of a handful of pairs, by Bonett & Wright's (2000) formula.
 
     A bootstrap of four to twenty pairs is far too sure of itself. At least four pairs.

@@ -7,19 +7,12 @@ import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from benchmarks.report import plots, tables
+from benchmarks.report import plots, results
 from benchmarks.runs.folder import PROVENANCE
 from benchmarks.study import Cell, Study
 from dreamtext.files import write_json
-
-SMALL = {
-    "smoke": "These runs are the smoke preset's: they show that the loop works. Their numbers are "
-    "not meant to be good and order nothing.",
-    "demo": "These runs are narrower than the tiny preset's, have a quarter of its steps and one "
-    "seed. Full supervision finds the masks by then; spelling is not learned yet, so SeqAcc near "
-    "zero orders nothing here.",
-}
 
 
 def write(study: Study, cells: Sequence[Cell], folder: Path) -> None:
@@ -28,11 +21,7 @@ def write(study: Study, cells: Sequence[Cell], folder: Path) -> None:
     Raises:
         RunError: no cell is scored yet.
     """
-    table = tables.write(study, cells, folder)
-    note = SMALL.get(study.preset, "")
-    if note:
-        path = folder / "table.md"
-        path.write_text(path.read_text() + f"\n**Note.** {note}\n")
+    table = results.write(study, cells, folder)
     plots.scores(study, table, folder / "scores.png")
     figures = ["scores.png"]
     if plots.training(study, cells, folder / "training.png"):
@@ -60,10 +49,15 @@ def provenance(study: Study, cells: Sequence[Cell]) -> dict:
     for cell in filter(lambda cell: cell.done, cells):
         by_stage = cell.scored.provenance()
         used |= {r.name: (r, by_stage[r.stage]) for r in cell.runs if r.stage in by_stage}
-    found, seconds, revisions = {}, {}, set()
+    found: dict[str, Any] = {}
+    seconds: dict[str, float] = {}
     for name, (run, about) in sorted(used.items()):
-        revisions.add((about["git"]["revision"], about["git"]["clean"]))
-        found[name] = {"title": run.title, "seconds": round(about["seconds"], 1)}
+        found[name] = {
+            "title": run.title,
+            "seconds": round(about["seconds"], 1),
+            "revision": about["git"]["revision"],
+            "clean": about["git"]["clean"],
+        }
         seconds[run.stage] = round(seconds.get(run.stage, 0) + about["seconds"], 1)
         packages = about["packages"]
     command = ["dreamtext", "study", "run", study.name, "--preset", study.preset]
@@ -74,7 +68,6 @@ def provenance(study: Study, cells: Sequence[Cell]) -> dict:
         "preset": study.preset,
         "seeds": study.seeds,
         "written": time.strftime("%Y-%m-%d", time.gmtime()),
-        "code": [{"revision": r, "clean": c} for r, c in sorted(revisions)],
         "packages": packages if used else {},
         "machine": {"processor": platform.machine(), "python": platform.python_version()},
         "wall_seconds_by_stage": seconds,
@@ -104,14 +97,15 @@ def _page(study: Study, markdown: str, figures: Sequence[str]) -> str:
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{study.name}</title>'
         f"<style>{style}</style></head><body>\n{_html(markdown)}\n{shown}\n"
-        '<p><a href="scores.csv">scores.csv</a> · <a href="comparison.csv">comparison.csv</a> · '
+        '<p><a href="scores.csv">scores.csv</a> · <a href="contrasts.csv">contrasts.csv</a> · '
         '<a href="provenance.json">provenance.json</a></p></body></html>\n'
     )
 
 
 def _html(markdown: str) -> str:
-    """The few Markdown forms that `tables.render` writes: headings, tables, paragraphs."""
-    out, rows = [], []
+    """The few Markdown forms that `render.markdown` writes: headings, tables, paragraphs."""
+    out: list[str] = []
+    rows: list[list[str]] = []
 
     def flush() -> None:
         if rows:

@@ -1,9 +1,15 @@
-"""Published numbers, printed beside ours and never mixed with them."""
+"""Published numbers: in rows of their own, with source and confidence, and only of the same system.
 
+A scale model, or one of ours trained with another system's objective, is not the published system,
+and has none beside it.
+"""
+
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
 from benchmarks import places
+from benchmarks.study import Study
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -11,7 +17,38 @@ if TYPE_CHECKING:
 FOLDER = places.results() / "published"
 
 # our metric -> the published tables' name of it
-_METRICS = {"SeqAcc-ci/raw": "seqacc", "mIoU": "miou", "FID/raw": "fid", "LPIPS/raw": "lpips"}
+METRICS = {"SeqAcc-ci/raw": "seqacc", "mIoU": "miou", "FID/raw": "fid", "LPIPS/raw": "lpips"}
+# a system run from its authors' weights -> the name it was published under
+_SYSTEMS = {
+    "sd2-inpainting": "SD2-inpainting",
+    "textdiffuser": "TextDiffuser",
+    "diffste": "DiffSTE",
+    "mostel": "MOSTEL",
+    "udifftext": "UDiffText",
+    "udifftext-original": "UDiffText",
+    "dreamtext-original": "DreamText",
+    "released": "DreamText",
+}
+_CONFIDENCE = {
+    "table": "read from the paper's own table",
+    "summary": "read from a summary of the paper, not its table",
+    "note": "rests on a third party's reading note, not on a table",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a paper says of one system on one data set.
+
+    Attributes:
+        values: by our metric's name.
+        source: where it was read, and how sure that is.
+    """
+
+    system: str
+    dataset: str
+    values: dict[str, float]
+    source: str
 
 
 @cache
@@ -22,38 +59,29 @@ def table() -> "pd.DataFrame":
     return pd.concat([pd.read_csv(path) for path in sorted(FOLDER.glob("*.csv"))])
 
 
-def values(study: str, variant: str, task: str, metric: str) -> list[tuple[float, str]]:
-    """(value, source) of every published row for a cell; a gap is an empty list."""
-    rows = table()
-    chosen = rows[
-        (rows.table == study)
-        & (rows.system == variant)
-        & (rows.task == task)
-        & (rows.metric == _METRICS.get(metric, "-"))
-    ]
-    return [(float(r.value), f"{r.source} ({r.dataset})") for r in chosen.itertuples()]
+def rows(study: Study, task: str) -> list[Row]:
+    """Published rows of the systems a study runs, in the order of its variants.
 
-
-# study -> the published table of the same comparison
-_SAME = {"comparison": "main", "main": "main"}
-
-
-def beside(study: str) -> tuple[list[str], list[list[str]]] | None:
-    """Head and rows of the published table a study repeats, a row a system and paper; or None.
-
-    A cell holds reconstruction / editing, and `-` for what was not published.
+    Those of an ablation belong to our own model at the paper's preset alone.
     """
-    rows = table()
-    rows = rows[rows.table == _SAME.get(study)]
-    if rows.empty:
-        return None
-    pairs = sorted({(r.metric, r.dataset) for r in rows.itertuples()})
-    lines = []
-    for (system, source), own in rows.groupby(["system", "source"], sort=False):
-        cells = [str(system)]
-        for metric, dataset in pairs:
-            here = own[(own.metric == metric) & (own.dataset == dataset)].set_index("task").value
-            shown = [f"{here[t]:g}" if t in here else "-" for t in ("reconstruction", "editing")]
-            cells.append("-" if shown == ["-", "-"] else " / ".join(shown))
-        lines.append([*cells, str(source)])
-    return ["system", *(f"{m}, {d}" for m, d in pairs), "source"], lines
+    found = []
+    seen = set()
+    for variant in study.variants:
+        if variant.system in _SYSTEMS:
+            name, where = _SYSTEMS[variant.system], "main"
+        elif variant.system == "dreamtext" and study.preset == "paper":
+            name, where = variant.name, study.name
+        else:
+            continue
+        if name in seen:
+            continue
+        seen.add(name)
+        known = table()
+        known = known[(known.system == name) & (known.table == where) & (known.task == task)]
+        for (dataset, source), own in known.groupby(["dataset", "source"], sort=False):
+            by_name = own.set_index("metric").value
+            values = {m: float(by_name[n]) for m, n in METRICS.items() if n in by_name}
+            if values:
+                sure = _CONFIDENCE[own.confidence.iloc[0]]
+                found.append(Row(name, dataset, values, f"{source}: {sure}"))
+    return found

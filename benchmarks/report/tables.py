@@ -1,243 +1,230 @@
-"""From scored cells to one long table, and from that to the table people read."""
+"""The tables of a study, defined once: what stands in which row and column, and what is said of it.
 
-import math
-from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+`benchmarks.report.render` turns them into Markdown, CSV, LaTeX and HTML.
+"""
 
-from benchmarks.report import gaps, published
-from benchmarks.study import Cell, Study
-from dreamtext.errors import RunError
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from benchmarks.report import contrasts, published
+from benchmarks.report.panels import ALL
+from benchmarks.report.record import Record
+from benchmarks.report.render import Table
+from benchmarks.report.summary import Scores
+from benchmarks.study import Study
 
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = (
-    *("variant", "seed", "metric", "value", "low", "high", "n", "backbone", "task", "manifest"),
-)
+_ARROWS = {"higher": "↑", "lower": "↓"}
+VALUE = "value"
 
 
-def collect(cells: Iterable[Cell]) -> "pd.DataFrame":
-    """A row per variant, seed, task and metric, and rows of seed `all` over the seeds.
-
-    A cell that is not scored has no row; an aggregate over fewer seeds than planned has no value
-    and its n says how many there are.
-    """
+def main_table(study: Study, scores: Scores, summary: "pd.DataFrame", task: str) -> Table:
+    """A task's table: a row a variant, the judges' ceiling, and what was published of the same
+    systems; a value and its difference to the reference a metric."""
     import pandas as pd
 
-    from benchmarks.metrics.statistics import mean_t
-
-    rows: list[dict[str, Any]] = []
-    planned: dict[tuple[str, str], int] = {}
-    scored: dict[tuple[str, str], set[str]] = {}
-    for cell in cells:
-        key = (cell.variant.name, cell.benchmark.task)
-        planned[key] = planned.get(key, 0) + 1
-        if not cell.done:
-            continue
-        scored.setdefault(key, set()).add(cell.score.name)
-        for score in cell.scored.scores():
-            rows.append(
-                {
-                    "variant": cell.variant.name,
-                    "seed": str(cell.seed),
-                    "task": cell.benchmark.task,
-                    "manifest": cell.sample.identity["manifest"],
-                    **{k: score[k] for k in ("metric", "value", "low", "high", "n", "backbone")},
-                }
-            )
-    if not rows:
-        raise RunError("no cell of the study is scored yet; run it first")
-    table = pd.DataFrame(rows)
-    totals = []
-    keys = ["variant", "task", "metric"]
-    for (variant, task, metric), group in table.groupby(keys, sort=False):
-        values = group.value.dropna()
-        complete = len(values) == planned[(variant, task)]
-        value, low, high = mean_t(values)[:3] if complete else (None, None, None)
-        # One seed, or a system that makes no use of seeds, says nothing of other seeds.
-        if complete and len(scored[(variant, task)]) == 1:
-            low, high = group.low.iloc[0], group.high.iloc[0]
-        same = group[["backbone", "manifest"]].iloc[0]
-        totals.append(
-            {
-                **dict(zip(keys, (variant, task, metric), strict=True)),
-                "seed": "all",
-                "value": value,
-                "low": low,
-                "high": high,
-                "n": len(values),
-                **same,
-            }
-        )
-    return pd.concat([table, pd.DataFrame(totals)])[list(COLUMNS)].reset_index(drop=True)
-
-
-def compare(study: Study, cells: Sequence[Cell]) -> "pd.DataFrame":
-    """Each variant against the reference on the same samples and seeds.
-
-    Per-image metrics: mean difference with a paired bootstrap interval; SeqAcc: McNemar's exact
-    test as well, adjusted by Holm over the table. Columns: task, metric, variant, difference, low,
-    high, n, p, p_holm.
-    """
-    import pandas as pd
-
-    from benchmarks.metrics.statistics import holm, mcnemar, paired_bootstrap
-
-    rows: list[dict[str, Any]] = []
-    for benchmark in study.benchmarks:
-        images = {
-            variant.name: _per_image(
-                [c for c in cells if c.variant == variant and c.benchmark == benchmark]
-            )
-            for variant in study.variants
-        }
-        reference = images.get(study.reference)
-        for name, own in images.items():
-            if name == study.reference or reference is None or own is None:
-                continue
-            for metric in study.metrics:
-                if metric not in own.columns or metric not in reference.columns:
-                    continue
-                pair = pd.concat({"a": own[metric], "b": reference[metric]}, axis=1).dropna()
-                if pair.empty:
-                    continue
-                change = paired_bootstrap(pair.a, pair.b)
-                exact = metric.startswith("SeqAcc")
-                rows.append(
-                    {
-                        "task": benchmark.task,
-                        "metric": metric,
-                        "variant": name,
-                        "difference": change.value,
-                        "low": change.low,
-                        "high": change.high,
-                        "n": len(pair),
-                        "p": mcnemar(pair.a > 0.5, pair.b > 0.5).p if exact else math.nan,
-                    }
-                )
-    table = pd.DataFrame(rows)
-    if not table.empty:
-        tested = table.p.notna()
-        table.loc[tested, "p_holm"] = holm(table.p[tested].tolist())
-    return table
-
-
-def _per_image(cells: Sequence[Cell]) -> "pd.DataFrame | None":
-    """Per-image values of a variant over its seeds, indexed by seed and sample; None if a seed
-    is missing."""
-    import pandas as pd
-
-    if not cells or any(not c.done for c in cells):
-        return None
-    parts = {c.seed: c.scored.per_image() for c in cells}
-    return pd.concat(parts)
-
-
-def render(study: Study, table: "pd.DataFrame", comparison: "pd.DataFrame") -> str:
-    """The study's Markdown: what was asked, one table a task, and how each was measured."""
-    seeds = len(study.seeds)
-    parts = [f"# {study.name}\n\n{study.question}\n"]
-    for benchmark in study.benchmarks:
-        here = table[(table.task == benchmark.task) & (table.seed == "all")]
-        measured = set(table[(table.task == benchmark.task) & table.value.notna()].metric)
-        metrics = [m for m in study.metrics if m in measured]
-        rows = []
-        for variant in study.variants:
-            cells = [variant.name]
-            for metric in metrics:
-                own = here[here.variant == variant.name]
-                one = own[own.metric == metric]
-                if one.empty:  # where every sample is supported there is no second number
-                    one = own[own.metric == metric.removesuffix(" (supported)")]
-                cells.append(_cell(one, seeds))
+    here = summary[(summary.task == task) & (summary.block == ALL.name)]
+    metrics, left_out = _shown(study, scores.record, here)
+    by_key = {(r.variant, r.metric): r for r in here.itertuples()}
+    differs = {m for m in metrics if here[here.metric == m].difference.notna().any()}
+    columns = [
+        (f"{m} {_ARROWS[here[here.metric == m].direction.iloc[0]]}", part)
+        for m in metrics
+        for part in ([VALUE, f"Δ {study.reference}"] if m in differs else [VALUE])
+    ]
+    places = {m: [c for c, _ in columns].index(_headed(m, columns)) for m in metrics}
+    rows, labels = [], []
+    for variant in study.variants:
+        cells = [""] * len(columns)
+        for metric in metrics:
+            found = by_key.get((variant.name, metric))
+            cells[places[metric]] = _value(found, scores.planned(variant.name, task))
+            if metric in differs:
+                cells[places[metric] + 1] = _difference(found)
+        labels.append(variant.name)
+        rows.append(cells)
+    ceilings = {m: here[here.metric == _ceiling_of(m)].value.dropna() for m in metrics}
+    if any(len(found) for found in ceilings.values()):
+        cells = [""] * len(columns)
+        for metric, found in ceilings.items():
+            cells[places[metric]] = _number(found.iloc[0]) if len(found) else ""
+        labels.append("ceiling (ground truth)")
+        rows.append(cells)
+    notes = list(left_out)
+    for number, known in enumerate(published.rows(study, task), 1):
+        cells = [""] * len(columns)
+        for metric, value in known.values.items():
+            shown = "SeqAcc/raw" if metric not in metrics and left_out else metric
+            if shown in places:
+                cells[places[shown]] = f"{value:g}"
+        if any(cells):
+            labels.append(f"{known.system}, published [{number}]")
             rows.append(cells)
-        ceiling = {
-            m: here[here.metric == name].value.dropna()
-            for m, name in zip(metrics, map(_ceiling_of, metrics), strict=True)
-        }
-        if any(len(v) for v in ceiling.values()):
-            shown = [f"{v.iloc[0]:.3f}" if len(v) else "" for v in ceiling.values()]
-            rows.append(["*ceiling (ground truth)*", *shown])
-        for variant in study.variants:
-            known = [published.values(study.name, variant.name, benchmark.task, m) for m in metrics]
-            if any(known):
-                text = [", ".join(f"{v:g}" for v, _ in k) for k in known]
-                rows.append([f"*{variant.name}, published*", *text])
-        parts.append(
-            f"\n## {benchmark.task}, n = {benchmark.n} images x {seeds} seed"
-            f"{'s' if seeds > 1 else ''}\n\n" + _markdown(["variant", *metrics], rows)
-        )
-        backbones = here[here.metric.isin(metrics)].groupby("metric", sort=False).backbone.first()
-        parts.append("\n" + "; ".join(f"{m}: {b}" for m, b in backbones.items() if b) + ".\n")
-    parts.append(
-        "\nValues are means over seeds with a 95 % t-interval (over images, for a system that uses "
-        "no seeds)"
-        if seeds > 1
-        else "\nOne seed: the interval is over images, it says nothing about other seeds"
+            notes.append(f"[{number}] {known.dataset}. {known.source}. Other judge, other samples.")
+    bold = set()
+    for metric in metrics:
+        best, tied = leader(study, scores, task, metric)
+        if best and not tied:
+            bold.add((labels.index(best), places[metric]))
+        elif best:
+            notes.append(f"{metric}: {best} leads, not told apart from {', '.join(tied)}.")
+    frame = pd.DataFrame(
+        rows,
+        index=pd.Index(labels, name="variant"),
+        columns=pd.MultiIndex.from_tuples(columns),
     )
-    parts.append(
-        ". `raw` is what the network painted, before the old pixels are put back outside the "
-        "region. Published rows are of another scale, data and judge; they stand here for the "
-        "ordering alone.\n"
+    backbones = here[here.metric.isin(metrics)].groupby("metric", sort=False).backbone.first()
+    notes.append("Measured by " + "; ".join(f"{m}: {b}" for m, b in backbones.items() if b) + ".")
+    return Table(task, _caption(study, scores, task), frame, frozenset(bold), tuple(notes))
+
+
+def block_table(study: Study, scores: Scores, summary: "pd.DataFrame", task: str) -> Table | None:
+    """A task's scores in seen and unseen fonts, and of words and random strings; None where the
+    samples do not tell."""
+    import pandas as pd
+
+    here = summary[(summary.task == task) & (summary.block != ALL.name) & summary.value.notna()]
+    metrics = [m for m in _shown(study, scores.record, here)[0] if m in set(here.metric)]
+    if here.empty or not metrics:
+        return None
+    labels, rows = [], []
+    for (block, variant), own in here.groupby(["block", "variant"], sort=False):
+        found = {r.metric: r for r in own.itertuples()}
+        labels.append((block, variant))
+        rows.append([_value(found.get(m), 0) if m in found else "" for m in metrics])
+    counts = here.groupby("block", sort=False).n.max()
+    frame = pd.DataFrame(
+        rows,
+        index=pd.MultiIndex.from_tuples(labels, names=["samples", "variant"]),
+        columns=[f"{m} {_ARROWS[here[here.metric == m].direction.iloc[0]]}" for m in metrics],
     )
-    if same := published.beside(study.name):
-        parts.append(
-            "\n## Published numbers of the same systems\n\nReal benchmarks, other judges: "
-            "reconstruction / editing where both were published.\n\n" + _markdown(*same)
-        )
-    if not comparison.empty:
-        parts.append(f"\n## Against `{study.reference}`, paired by image and seed\n\n")
-        shown = [
-            [
-                r.task,
-                r.variant,
-                r.metric,
-                f"{r.difference:+.3f} [{r.low:+.3f}, {r.high:+.3f}]",
-                str(r.n),
-                "" if math.isnan(r.p) else f"{r.p_holm:.2g}",
-            ]
-            for r in comparison.itertuples()
+    caption = "; ".join(f"{block}: {int(n)} images" for block, n in counts.items()) + "."
+    return Table(f"{task}, by font and word", caption, frame)
+
+
+def leader(
+    study: Study, scores: Scores, task: str, metric: str
+) -> tuple[str | None, tuple[str, ...]]:
+    """The variant with the best value, and those that are not told apart from it.
+
+    References are left out: they are ceilings and floors. (None, ()) where nothing may be said:
+    of a number of whole sets, of one seed, or of fewer than two values.
+    """
+    from baselines.catalogue import entries
+
+    references = {e.name for e in entries().values() if e.kind == "reference"}
+    fixed = {v.name for v in study.variants if v.system != "dreamtext"}
+    values = {
+        v.name: scores.score(v.name, task, metric)
+        for v in study.variants
+        if v.system not in references and metric in scores.metrics(v.name, task)
+    }
+    values = {name: row for name, row in values.items() if row["value"] == row["value"]}
+    if len(values) < 2 or metric not in scores.record.metrics:
+        return None, ()
+    sign = 1 if next(iter(values.values()))["direction"] == "higher" else -1
+    best = max(values, key=lambda name: sign * values[name]["value"])
+    tied = []
+    for name in values:
+        if name == best:
+            continue
+        if len(study.seeds) < 2 and not {best, name} <= fixed:
+            return None, ()  # images of one trained model say nothing of another's
+        found = scores.difference(best, name, task, metric)
+        if found is None:
+            return None, ()
+        if found.low <= 0 <= found.high:
+            tied.append(name)
+    return best, tuple(tied)
+
+
+def contrast_table(tested: "pd.DataFrame") -> Table:
+    """The declared contrasts, the primary one first and in words."""
+    import pandas as pd
+
+    rows = [
+        [
+            row.metric,
+            row.task,
+            "-" if row.value != row.value else _signed(row.value, row.low, row.high),
+            "-" if row.value != row.value else f"{row.p:.2g}",
+            "-" if row.value != row.value else f"{row.p_holm:.2g}",
         ]
-        head = ["task", "variant", "metric", "difference [95 %]", "n", "p (McNemar, Holm)"]
-        parts.append(_markdown(head, shown))
-        parts.append(
-            "\nImages of one seed share a trained model, so these intervals are about images; "
-            "the tables above are about seeds.\n"
-        )
-    return "".join(parts)
+        for row in tested.itertuples()
+    ]
+    labels = [f"{r.variant} - {r.against} ({r.role})" for r in tested.itertuples()]
+    head = ["metric", "task", "difference [95 %]", "p", "p (Holm)"]
+    frame = pd.DataFrame(rows, index=pd.Index(labels, name="contrast"), columns=head)
+    first = tested.iloc[0]
+    lead = "Primary contrast. " if first.role == "primary" else "No primary contrast is declared. "
+    return Table("Declared contrasts", lead + contrasts.sentence(first), frame)
+
+
+def all_tables(study: Study, record: Record, summary: "pd.DataFrame") -> list[Table]:
+    """Every table of a study, in the order they are read."""
+    tables, scores = [], Scores(record)
+    if study.contrasts:
+        tables.append(contrast_table(contrasts.test(study, scores)))
+    for benchmark in study.benchmarks:
+        tables.append(main_table(study, scores, summary, benchmark.task))
+        if by_block := block_table(study, scores, summary, benchmark.task):
+            tables.append(by_block)
+    return tables
+
+
+def _shown(study: Study, record: Record, here: "pd.DataFrame") -> tuple[list[str], list[str]]:
+    """The study's metrics that have a value, and a note on one left out: SeqAcc in lower case
+    where every sample's is SeqAcc itself, as of capitals alone."""
+    measured = set(here[here.value.notna()].metric)
+    metrics = [m for m in study.metrics if m in measured]
+    strict, folded = "SeqAcc/raw", "SeqAcc-ci/raw"
+    if {strict, folded} <= set(metrics):
+        tasks = record.images[record.images.task.isin(here.task)]
+        if tasks[strict].equals(tasks[folded]):
+            metrics.remove(folded)
+            return metrics, [f"{folded} is the same as {strict} on every sample, and left out."]
+    return metrics, []
+
+
+def _headed(metric: str, columns: Sequence[tuple[str, str]]) -> str:
+    return next(head for head, _ in columns if head[:-2] == metric)
 
 
 def _ceiling_of(metric: str) -> str:
     return "mIoU-ceiling" if metric == "mIoU" else metric.replace("/raw", "/truth")
 
 
-def _cell(one: "pd.DataFrame", seeds: int) -> str:
-    if one.empty:
-        return f"- (0/{seeds} seeds)"
-    row = one.iloc[0]
-    if math.isnan(row.value if row.value is not None else math.nan):
-        return f"- ({row.n}/{seeds} seeds)" if row.n else "-"
-    digits = 3 if abs(row.value) < 10 else 1
-    return f"{row.value:.{digits}f} [{row.low:.{digits}f}, {row.high:.{digits}f}]"
+def _caption(study: Study, scores: Scores, task: str) -> str:
+    counts = scores.panels.counts(task)
+    known = [f"{n} {what}" for what, n in counts.items() if n is not None]
+    if counts.get("photographs") is None:
+        known.append("photographs unknown")
+    seeds = len(study.seeds)
+    return f"{', '.join(known)}; {seeds} seed{'s' if seeds > 1 else ''}."
 
 
-def _markdown(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+def _value(found, planned: int) -> str:
+    if found is None:
+        return f"- (0/{planned} seeds)" if planned else "-"
+    if found.value != found.value:
+        lacking = found.seeds < found.planned and not found.reason
+        return f"- ({found.seeds}/{found.planned} seeds)" if lacking else "-"
+    digits = 3 if abs(found.value) < 10 else 1
+    return f"{found.value:.{digits}f} [{found.low:.{digits}f}, {found.high:.{digits}f}]"
 
 
-def write(study: Study, cells: Sequence[Cell], folder: Path) -> "pd.DataFrame":
-    """Write `scores.csv`, `comparison.csv` and `table.md`; returns the long table."""
-    folder.mkdir(parents=True, exist_ok=True)
-    table = collect(cells)
-    comparison = compare(study, cells)
-    table.to_csv(folder / "scores.csv", index=False, float_format="%.6g")
-    comparison.to_csv(folder / "comparison.csv", index=False, float_format="%.6g")
-    text = render(study, table, comparison)
-    if reasons := gaps.explain(cells):
-        text += "\n## Gaps\n\n" + "\n".join(f"- {reason}" for reason in reasons) + "\n"
-    if said := gaps.notes(cells, study.metrics):
-        text += "\n## Notes\n\n" + "\n".join(f"- {note}" for note in said) + "\n"
-    (folder / "table.md").write_text(text)
-    return table
+def _difference(found) -> str:
+    if found is None or found.difference != found.difference:
+        return ""
+    return _signed(found.difference, found.difference_low, found.difference_high)
+
+
+def _signed(value: float, low: float, high: float) -> str:
+    digits = 3 if max(abs(low), abs(high)) < 10 else 1
+    return f"{value:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]"
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"

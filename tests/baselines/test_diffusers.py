@@ -15,7 +15,7 @@ from baselines.request import Request
 from baselines.system import ask
 from baselines.udifftext import Refinement, weakest_character
 from benchmarks.launch.stages import execute
-from benchmarks.report.tables import collect
+from benchmarks.report.record import collect
 from benchmarks.runs.manifest import Benchmark
 from benchmarks.study import load_study
 from benchmarks.study.identities import system_run
@@ -365,5 +365,5 @@ def test_the_main_table_has_a_row_for_each_way_of_sampling_and_one_for_what_is_m
                 execute(cell.sample)
         else:
             assert all(execute(run) for run in cell.runs)
-    table = collect(cells)
+    table = collect(cells).runs
     assert set(table[table.metric == "NED/raw"].variant) == {"udifftext", "udifftext-refined"}

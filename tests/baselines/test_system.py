@@ -9,7 +9,7 @@ from baselines.catalogue import configured, entries
 from baselines.request import Answer, Request
 from baselines.system import Capabilities, System, ask
 from benchmarks.launch.stages import execute
-from benchmarks.report.tables import collect
+from benchmarks.report.record import collect
 from benchmarks.study import load_study
 from dreamtext.configs.sections import DataConfig
 from dreamtext.data.embedded.world import render

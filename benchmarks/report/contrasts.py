@@ -1,0 +1,66 @@
+"""The declared contrasts of a study: tested, adjusted, and said in words no stronger than they
+allow."""
+
+from typing import TYPE_CHECKING
+
+from benchmarks.metrics.statistics import holm
+from benchmarks.report.summary import Scores
+from benchmarks.study import Study
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LEVEL = 0.05
+
+
+def test(study: Study, scores: Scores) -> "pd.DataFrame":
+    """A row a declared contrast, the primary one first: difference, interval, p, and p adjusted by
+    Holm over the declared ones that could be measured. Without a difference there is a reason."""
+    import pandas as pd
+
+    rows = []
+    for contrast in study.contrasts:
+        row = {
+            "role": "primary" if contrast == study.primary else "secondary",
+            "variant": contrast.variant,
+            "against": contrast.against,
+            "metric": contrast.metric,
+            "task": contrast.task,
+        }
+        asked = (contrast.variant, contrast.against, contrast.task, contrast.metric)
+        if found := scores.difference(*asked):
+            row |= found._asdict()
+            row |= _rests_on(scores, *asked)
+        else:
+            row["reason"] = "not both were measured on the same images with every planned seed"
+        rows.append(row)
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    measured = table.p.notna()
+    table.loc[measured, "p_holm"] = holm(table.p[measured].tolist())
+    return table
+
+
+COLUMNS = (
+    *("role", "variant", "against", "metric", "task", "value", "low", "high", "p", "p_holm"),
+    *("seeds", "direction", "reason"),
+)
+
+
+def _rests_on(scores: Scores, variant: str, against: str, task: str, metric: str) -> dict:
+    own, other = (scores.score(name, task, metric) for name in (variant, against))
+    return {"seeds": max(own["seeds"], other["seeds"]), "direction": own["direction"]}
+
+
+def sentence(row: "pd.Series") -> str:
+    """A contrast in words: better, worse, or not told apart."""
+    asked = f"`{row.variant}` against `{row.against}` in {row.metric} ({row.task})"
+    if row.value != row.value:
+        return f"{asked}: not measured, as {row.reason}."
+    higher = (row.value > 0) == (row.direction == "higher")
+    told = row.p_holm < LEVEL and not row.low <= 0 <= row.high
+    verdict = ("better" if higher else "worse") if told else "not told apart"
+    number = f"{row.value:+.3f} [{row.low:+.3f}, {row.high:+.3f}], p = {row.p_holm:.2g}"
+    text = f"{asked}: {verdict}, {number}."
+    if row.seeds == 1:
+        text += " One seed: this is about its images, and says nothing of other seeds."
+    return text

@@ -1,0 +1,98 @@
+"""What stands in `results/<study>/`: the values of a study's runs, and the tables made of them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.report import contrasts, gaps, render, tables
+from benchmarks.report.panels import ALL, BLOCKS, Panels
+from benchmarks.report.record import Record, collect, read
+from benchmarks.report.render import Table
+from benchmarks.report.summary import Scores, summarise
+from benchmarks.study import Cell, Study
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SMALL = {
+    "smoke": "These runs are the smoke preset's: they show that the loop works. Their numbers are "
+    "not meant to be good and order nothing.",
+    "demo": "These runs are narrower than the tiny preset's, have a quarter of its steps and one "
+    "seed. Full supervision finds the masks by then; spelling is not learned yet, so SeqAcc near "
+    "zero orders nothing here.",
+}
+METHOD = (
+    "Values are means over images and seeds, with 95 % intervals of the hierarchical bootstrap "
+    "over seeds, photographs, words and images; Δ is the difference to the reference, paired by "
+    "image and seed. Bold: better than every other variant by an interval that excludes 0. A "
+    "number of a whole set, as a Frechet distance, has the spread of its seeds and of its images "
+    "in its interval. p-values are for declared contrasts alone, adjusted by Holm over them. `raw` "
+    "is what the network painted, before the old pixels are put back outside the region."
+)
+
+
+def text(study: Study, record: Record, made: Sequence[Table]) -> str:
+    """The study's Markdown: what was asked, its tables, how they were made, and its gaps."""
+    parts = [f"# {study.name}\n\n{study.question}\n", *map(render.markdown, made)]
+    method = METHOD
+    if len(study.seeds) == 1:
+        method += " One seed: intervals are over images, they say nothing about other seeds."
+    if None in Panels(record).counts(study.benchmarks[0].task).values():
+        method += " Photographs unknown: intervals do not allow for images that share one."
+    if study.preset in SMALL:
+        method += "\n\n**Note.** " + SMALL[study.preset]
+    parts.append(method + "\n")
+    for title, said in (
+        ("Gaps", gaps.explain(record)),
+        ("Notes", gaps.notes(record, study.metrics)),
+    ):
+        if said:
+            parts.append(f"## {title}\n\n" + "\n".join(f"- {line}" for line in said) + "\n")
+    return "\n".join(parts)
+
+
+def write(study: Study, cells: Sequence[Cell], folder: Path) -> "pd.DataFrame":
+    """Read a study's runs, keep their values in `folder`, and write its tables from them.
+
+    Returns:
+        As `write_tables`.
+    """
+    collect(cells).write(folder)
+    return write_tables(study, read(folder), folder)
+
+
+def write_tables(study: Study, record: Record, folder: Path) -> "pd.DataFrame":
+    """Write `scores.csv`, `contrasts.csv`, all tables as `table.md` and `table.html`, and each in
+    `tables/` as .csv and .tex.
+
+    Returns:
+        The scores: a row a seed, and rows of seed `all` with intervals, as in `scores.csv`.
+    """
+    import pandas as pd
+
+    folder.mkdir(parents=True, exist_ok=True)
+    blocks = [summarise(study, record, block, list(study.metrics)) for block in BLOCKS]
+    summary = pd.concat([s for s in (summarise(study, record), *blocks) if len(s)])
+    made = tables.all_tables(study, record, summary)
+    scores = _long(record, summary)
+    scores.to_csv(folder / "scores.csv", index=False, float_format="%.6g")
+    if study.contrasts:
+        tested = contrasts.test(study, Scores(record))
+        tested.to_csv(folder / "contrasts.csv", index=False, float_format="%.6g")
+    (folder / "table.md").write_text(text(study, record, made))
+    (folder / "table.html").write_text("".join(map(render.html, made)))
+    apart = folder / "tables"
+    apart.mkdir(exist_ok=True)
+    for table in made:
+        name = render.slug(table.title)
+        (apart / f"{name}.csv").write_text(render.csv(table))
+        (apart / f"{name}.tex").write_text(render.latex(table, f"{study.name}-{name}"))
+    return scores[scores.block == ALL.name].reset_index(drop=True)
+
+
+def _long(record: Record, summary: "pd.DataFrame") -> "pd.DataFrame":
+    import pandas as pd
+
+    kept = ["variant", "seed", "task", "metric", "value", "low", "high", "n", "backbone"]
+    runs = record.runs[record.runs.metric != ""][[*kept, "direction", "manifest", "reason", "run"]]
+    return pd.concat([runs.assign(block=ALL.name), summary.assign(seed="all")], ignore_index=True)

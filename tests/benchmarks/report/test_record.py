@@ -1,0 +1,221 @@
+"""A study's values, read from its runs: whole, of one manifest and metric version, kept and read
+back the same."""
+
+import json
+
+import pandas as pd
+import pytest
+from helpers.records import leave_scores
+
+from benchmarks.report import gaps, record
+from benchmarks.study import load_study
+from dreamtext.errors import RunError, UserError
+
+
+@pytest.fixture
+def cells(tmp_path):
+    """Of the supervision study: three variants, two seeds, reconstruction."""
+    study = load_study("supervision").narrowed(
+        preset="smoke", n=3, seeds=(0, 1), where={"task": "reconstruction"}
+    )
+    return study.cells(tmp_path / "runs")
+
+
+@pytest.fixture
+def comparison(tmp_path):
+    """Of the comparison: a system without seeds beside one of ours, three seeds."""
+    study = load_study("comparison").narrowed(
+        preset="smoke", n=3, where={"variant": "typeset|plain", "task": "editing"}
+    )
+    return study.cells(tmp_path / "runs")
+
+
+def test_values_stand_beside_what_their_samples_are(cells):
+    lines = [
+        {"id": "a", "word": "CAT", "source_word": "CAT", "source": "coffee", "font_seen": True},
+        {"id": "b", "word": "DOG", "source_word": "DOG", "source": "rocket", "font_seen": False},
+    ]
+    for cell in cells:
+        value = 1.0 if cell.variant.name == "full" else 0.0
+        readings = {"readings": {"a": ["CAT", "CA"], "b": ["D0G", "DOG"]}}
+        leave_scores(cell, {"SeqAcc/raw": {"a": value, "b": 0}}, samples=lines, details=readings)
+    found = record.collect(cells)
+    assert len(found.images) == 3 * 2 * 2
+    full = found.images[(found.images.variant == "full") & (found.images.seed == "1")]
+    assert full.set_index("id")["SeqAcc/raw"].to_dict() == {"a": 1, "b": 0}
+    assert full.source.tolist() == ["coffee", "rocket"]
+    assert full.font_seen.tolist() == [True, False]
+    assert full.reading.tolist() == ["CAT", "D0G"]
+    assert full.second_reading.tolist() == ["CA", "DOG"]
+    assert found.metrics == ["SeqAcc/raw"]
+    assert found.runs.planned.unique().tolist() == [2]
+    assert set(found.runs.run) == {c.score.name for c in cells}
+
+
+def test_kept_and_read_back_it_is_the_same_and_written_twice_the_same_bytes(cells, tmp_path):
+    for cell in cells[:-1]:
+        leave_scores(
+            cell,
+            {"SeqAcc/raw": {"a": 1, "b": 0}, "mIoU": {"a": 0.25, "b": None}},
+            whole={"FD-EffNetLite0/raw": (812.25, 700, 900)},
+            warnings=["biased"],
+        )
+    found = record.collect(cells)
+    found.write(tmp_path / "one")
+    again = record.read(tmp_path / "one")
+    pd.testing.assert_frame_equal(again.images, found.images)
+    pd.testing.assert_frame_equal(again.runs, found.runs, check_dtype=False)
+    again.write(tmp_path / "two")
+    for name in (record.IMAGES, record.RUNS):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_a_system_without_seeds_is_counted_once(comparison):
+    for cell in comparison:
+        leave_scores(cell, {"SeqAcc/raw": {"a": 1, "b": 0}})
+    found = record.collect(comparison)
+    assert found.images.groupby("variant").seed.nunique().to_dict() == {"plain": 3, "typeset": 1}
+    planned = found.runs.groupby("variant").planned.unique()
+    assert planned["plain"].tolist() == [3]
+    assert planned["typeset"].tolist() == [1]
+
+
+def test_unsupported_samples_have_no_value_and_their_set_no_distance(comparison):
+    lines = [
+        {"id": "a", "word": "AB", "source_word": "CD", "status": "ok", "reason": ""},
+        {"id": "b", "word": "AB", "source_word": "CD", "status": "error", "reason": "it fell"},
+        {"id": "c", "word": "é", "source_word": "C", "status": "unsupported", "reason": "no é"},
+    ]
+    whole = {"FD-EffNetLite0/raw": (9.0, 8.0, 10.0), "SeqAcc/raw (supported)": (0.5, 0.1, 0.9)}
+    for cell in comparison:
+        values = {"SeqAcc/raw": {"a": 1, "b": 0, "c": 0}}
+        leave_scores(cell, values, samples=lines, whole=whole)
+    found = record.collect(comparison)
+    own = found.images[found.images.variant == "typeset"].set_index("id")
+    assert own["SeqAcc/raw"].fillna(-1).to_dict() == {"a": 1, "b": 0, "c": -1}
+    runs = found.runs[found.runs.variant == "typeset"].set_index("metric")
+    assert set(runs.index) == {"SeqAcc/raw", "FD-EffNetLite0/raw"}
+    assert pd.isna(runs.value["FD-EffNetLite0/raw"])
+    assert runs.reason["FD-EffNetLite0/raw"] == "1 of 3 samples are unsupported"
+    assert runs.value["SeqAcc/raw"] == pytest.approx(1 / 3)  # of the run, as it was scored
+    said = gaps.explain(found)
+    assert (
+        "typeset, editing: 1 of 3 samples unsupported (as: no é); 1 of 3 samples error" in said[0]
+    )
+
+
+def test_a_metric_may_leave_unsupported_samples_out_of_its_file(comparison):
+    lines = [
+        {"id": "a", "word": "AB", "source_word": "CD", "status": "ok"},
+        {"id": "c", "word": "é", "source_word": "C", "status": "unsupported", "reason": "no é"},
+    ]
+    for cell in comparison:
+        leave_scores(cell, {"SeqAcc/raw": {"a": 1}}, samples=lines)
+    own = record.collect(comparison).images.drop_duplicates("id").set_index("id")
+    assert own["SeqAcc/raw"]["a"] == 1
+    assert pd.isna(own["SeqAcc/raw"]["c"])
+
+
+def test_where_every_sample_is_unsupported_there_is_no_value_at_all(comparison):
+    lines = [
+        {"id": i, "word": "é", "source_word": "C", "status": "unsupported", "reason": "no"}
+        for i in "ab"
+    ]
+    for cell in comparison:
+        leave_scores(cell, {"SeqAcc/raw": {"a": 0, "b": 0}}, samples=lines)
+    found = record.collect(comparison)
+    assert found.runs.value.isna().all()
+    assert found.images["SeqAcc/raw"].isna().all()
+    assert set(found.runs.reason) == {"2 of 2 samples are unsupported"}
+
+
+def test_cells_without_scores_say_why(cells):
+    leave_scores(cells[0], {"SeqAcc/raw": {"a": 1}})
+    failed = {"error": "RunError", "message": "the loss is not finite"}
+    train = cells[1].train
+    train.folder.mkdir(parents=True)
+    (train.folder / "FAILED.json").write_text(json.dumps(failed))
+    found = record.collect(cells)
+    said = {line.split(":")[0]: line for line in gaps.explain(found)}
+    assert (
+        "seed 1: the stage train failed (RunError: the loss is not finite)"
+        in (said["none, reconstruction"])
+    )
+    assert "seed 0: the stage train has not been run" in said["full, reconstruction"]
+    assert "seed 0" not in said["none, reconstruction"]
+
+
+def test_without_any_score_there_is_no_record(cells):
+    with pytest.raises(RunError, match="no cell of the study is scored yet"):
+        record.collect(cells)
+
+
+def test_scores_of_another_metric_version_are_refused_by_name(cells):
+    for cell in cells:
+        leave_scores(cell, {"SeqAcc/raw": {"a": 1}}, version=99)
+    with pytest.raises(UserError) as caught:
+        record.collect(cells)
+    assert "version 99 of SeqAcc/raw" in str(caught.value)
+    assert f"{cells[0].score.name}/scores.json" in str(caught.value)
+    assert "--force score" in str(caught.value)
+
+
+def test_samples_of_another_manifest_are_refused_by_name(cells):
+    for cell in cells:
+        leave_scores(cell, {"SeqAcc/raw": {"a": 1}})
+    manifest = cells[2].sample.folder / "manifest.json"
+    manifest.write_text(json.dumps({"hash": "0123456789abcdef"}))
+    with pytest.raises(UserError) as caught:
+        record.collect(cells)
+    assert str(manifest) in str(caught.value)
+    assert "the manifest 0123456789abcdef" in str(caught.value)
+    assert cells[2].sample.identity["manifest"] in str(caught.value)
+
+
+@pytest.mark.parametrize("values", [{"a": 1}, {"a": 1, "b": 0, "c": 1}, {"a": 1, "x": 0}])
+def test_values_of_other_samples_are_refused_by_name(cells, values):
+    lines = [{"id": i, "word": "A", "source_word": "A"} for i in "ab"]
+    leave_scores(cells[0], {"SeqAcc/raw": values}, samples=lines)
+    with pytest.raises(UserError) as caught:
+        record.collect(cells)
+    assert f"{cells[0].score.name}/per_image.csv holds {len(values)} samples" in str(caught.value)
+    assert "it is of another manifest" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("manifest", "another", "task 'reconstruction' has values of two manifests"),
+        ("version", 7, "metric 'SeqAcc/raw' has values of two versions"),
+    ],
+)
+def test_a_record_that_mixes_manifests_or_versions_is_refused(cells, tmp_path, column, value, said):
+    for cell in cells:
+        leave_scores(cell, {"SeqAcc/raw": {"a": 1}})
+    found = record.collect(cells)
+    found.runs.loc[3, column] = value
+    found.write(tmp_path)
+    with pytest.raises(UserError) as caught:
+        record.read(tmp_path)
+    assert f"{tmp_path / record.RUNS}: {said}" in str(caught.value)
+    assert str(value) in str(caught.value)
+    assert "(none, seed 0)" in str(caught.value)
+
+
+def test_a_folder_without_values_is_refused_by_name(tmp_path):
+    with pytest.raises(UserError, match=r"holds no per_image\.parquet"):
+        record.read(tmp_path)
+
+
+def test_notes_say_where_they_hold(cells):
+    for cell in cells:
+        bad = cell.variant.name == "none"
+        leave_scores(cell, {"SeqAcc/raw": {"a": 1}}, warnings=["few samples"] if bad else [])
+    found = record.collect(cells)
+    assert gaps.notes(found, ["SeqAcc/raw"]) == ["SeqAcc/raw (reconstruction: none): few samples"]
+    found.runs["warnings"] = "few samples"
+    assert gaps.notes(found, ["SeqAcc/raw"]) == ["SeqAcc/raw (reconstruction): few samples"]
+    found.runs["value"], found.runs["reason"] = float("nan"), "no weights"
+    found.runs["warnings"] = ""
+    expected = ["SeqAcc/raw (reconstruction): empty, as no weights"]
+    assert gaps.notes(found, ["mIoU", "SeqAcc/raw"]) == expected

@@ -1,0 +1,410 @@
+"""Tables against tables made by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers.records import EDITING, RECONSTRUCTION, merged, record_of, small_study
+from scipy import stats
+
+from benchmarks.report import contrasts, render, results, tables
+from benchmarks.report.panels import BLOCKS
+from benchmarks.report.summary import Scores, summarise
+from benchmarks.study import Contrast, Variant
+
+READ, LOWER, FAR = "SeqAcc/raw", "SeqAcc-ci/raw", "FD-EffNetLite0/raw"
+# Three seeds on ten images each: means 0, .4 and .7, seed by seed.
+NONE = np.zeros((3, 10))
+BALANCED = np.array([[1, 1, 1, 0, 0, 0, 0, 0, 0, 0]] * 1 + [[1, 1, 1, 1, 0, 0, 0, 0, 0, 0]] * 1
+                    + [[1, 1, 1, 1, 1, 0, 0, 0, 0, 0]])  # fmt: skip
+FULL = np.array([[1] * 7 + [0] * 3, [1] * 7 + [0] * 3, [1] * 7 + [0] * 3])
+
+
+@pytest.fixture
+def record():
+    return record_of(
+        {("none", READ): NONE, ("balanced", READ): BALANCED, ("full", READ): FULL},
+        whole={
+            ("none", FAR): [(900, 880.4, 919.6)] * 3,
+            ("balanced", FAR): [(800, 780.4, 819.6), (810, 790.4, 829.6), (820, 800.4, 839.6)],
+            ("full", FAR): [(790, 770.4, 809.6)] * 3,
+        },
+    )
+
+
+def made(study, record):
+    summary = pd.concat([summarise(study, record), *(summarise(study, record, b) for b in BLOCKS)])
+    return {table.title: table for table in tables.all_tables(study, record, summary)}
+
+
+def by_hand(differences):
+    """Mean, low, high and p of seeds x images that share no cluster."""
+    mean = differences.mean()
+    of_seeds = differences.mean(1).var(ddof=1) / 3
+    of_images = differences.mean(0).var(ddof=1) / 10
+    df = (of_seeds + of_images) ** 2 / (of_seeds**2 / 2 + of_images**2 / 9)
+    error = np.sqrt(of_seeds + of_images)
+    half = stats.t.ppf(0.975, df) * error
+    return mean, mean - half, mean + half, 2 * stats.t.sf(abs(mean) / error, df)
+
+
+def test_a_main_table_is_the_one_made_by_hand(record):
+    table = made(small_study(), record)["reconstruction"]
+    assert list(table.frame.columns) == [
+        (f"{READ} ↑", "value"),
+        (f"{READ} ↑", "Δ none"),
+        (f"{FAR} ↓", "value"),
+        (f"{FAR} ↓", "Δ none"),
+    ]
+    assert list(table.frame.index) == ["none", "balanced", "full"]
+    zero = stats.binomtest(0, 10).proportion_ci(0.95, "exact").high
+    assert table.frame.iloc[0].tolist() == [
+        *(f"0.000 [0.000, {zero:.3f}]", "", "900.0 [880.4, 919.6]", "")
+    ]
+    mean, low, high, _ = by_hand(BALANCED)
+    assert table.frame.iloc[1, 1] == f"+{mean:.3f} [{low:+.3f}, {high:+.3f}]"
+    between, within = 100 / 3, 100.0
+    df = (between + within) ** 2 / (between**2 / 2)
+    half = stats.t.ppf(0.975, df) * np.sqrt(between + within)
+    assert table.frame.iloc[1, 2] == f"810.0 [{810 - half:.1f}, {810 + half:.1f}]"
+    half = stats.t.ppf(0.975, (between + 200) ** 2 / (between**2 / 2)) * np.sqrt(between + 200)
+    assert table.frame.iloc[1, 3] == f"-90.0 [{-90 - half:.1f}, {-90 + half:.1f}]"
+    assert table.frame.iloc[2, 3] == f"-110.0 [{-110 - 27.7:.1f}, {-110 + 27.7:.1f}]"
+    assert table.caption == "10 images, 10 words, photographs unknown; 3 seeds."
+    assert "Measured by SeqAcc/raw: a judge; FD-EffNetLite0/raw: a judge." in table.notes
+
+
+def test_a_value_is_as_by_hand(record):
+    mean, variance = 0.4, by_hand(BALANCED)
+    error = (variance[2] - variance[0]) / stats.t.ppf(0.975, _df(BALANCED))
+    effective = mean * (1 - mean) / error**2
+    effective *= (stats.norm.ppf(0.975) / stats.t.ppf(0.975, _df(BALANCED))) ** 2
+    x = mean * effective
+    low, high = (
+        stats.beta.ppf(0.025, x, effective - x + 1),
+        stats.beta.ppf(0.975, x + 1, effective - x),
+    )
+    found = made(small_study(), record)["reconstruction"].frame.iloc[1, 0]
+    assert found == f"0.400 [{low:.3f}, {high:.3f}]"
+
+
+def _df(differences):
+    of_seeds = differences.mean(1).var(ddof=1) / 3
+    of_images = differences.mean(0).var(ddof=1) / 10
+    return (of_seeds + of_images) ** 2 / (of_seeds**2 / 2 + of_images**2 / 9)
+
+
+def test_only_declared_contrasts_are_tested_with_their_sign_and_holms_p(record):
+    tested = contrasts.test(small_study(), Scores(record))
+    first, second = by_hand(FULL - BALANCED), by_hand(BALANCED - NONE)
+    assert tested.role.tolist() == ["primary", "secondary"]
+    assert tested.variant.tolist() == ["full", "balanced"]
+    assert tested.iloc[0][["value", "low", "high", "p"]].tolist() == pytest.approx(first)
+    assert tested.iloc[1][["value", "low", "high", "p"]].tolist() == pytest.approx(second)
+    small, large = sorted([first[3], second[3]])
+    expected = {small: 2 * small, large: max(2 * small, large)}
+    assert tested.p_holm.tolist() == pytest.approx([expected[first[3]], expected[second[3]]])
+    table = made(small_study(), record)["Declared contrasts"].frame
+    assert table.index.tolist() == ["full - balanced (primary)", "balanced - none (secondary)"]
+    assert table.iloc[0].tolist() == [
+        *(READ, "reconstruction", f"+0.300 [{first[1]:+.3f}, {first[2]:+.3f}]"),
+        *(f"{first[3]:.2g}", f"{expected[first[3]]:.2g}"),
+    ]
+
+
+def test_a_study_without_contrasts_has_no_p_anywhere(record, tmp_path):
+    study = small_study(primary=None, secondary=())
+    results.write_tables(study, record, tmp_path)
+    assert not (tmp_path / "contrasts.csv").exists()
+    assert "Declared" not in (tmp_path / "table.md").read_text()
+    assert ", p " not in (tmp_path / "table.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("change", "verdict"),
+    [
+        ({}, "better"),
+        ({"direction": "lower"}, "worse"),
+        ({"value": -0.3, "low": -0.5, "high": -0.1}, "worse"),
+        ({"value": -0.3, "low": -0.5, "high": -0.1, "direction": "lower"}, "better"),
+        ({"p_holm": 0.06}, "not told apart"),
+        ({"low": -0.01}, "not told apart"),
+        ({"value": -0.3, "low": -0.5, "high": 0.01}, "not told apart"),
+    ],
+)
+def test_a_finding_is_never_stronger_than_its_interval_and_p(change, verdict):
+    row = {
+        "variant": "full",
+        "against": "balanced",
+        "metric": READ,
+        "task": "editing",
+        "value": 0.3,
+        "low": 0.1,
+        "high": 0.5,
+        "p": 0.01,
+        "p_holm": 0.02,
+        "seeds": 3,
+        "direction": "higher",
+        "reason": "",
+        **change,
+    }
+    said = contrasts.sentence(pd.Series(row))
+    assert said.startswith(f"`full` against `balanced` in {READ} (editing): {verdict}, ")
+    assert f"{row['value']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}], p = " in said
+    assert "One seed" not in said
+    assert "says nothing of other seeds" in contrasts.sentence(pd.Series(row | {"seeds": 1}))
+
+
+def test_a_contrast_that_was_not_measured_says_so(record):
+    record.runs.loc[record.runs.variant == "full", "planned"] = 4
+    study = small_study()
+    tested = contrasts.test(study, Scores(record))
+    assert np.isnan(tested.value[0])
+    assert "not measured, as not both were measured" in contrasts.sentence(tested.iloc[0])
+    assert tested.p_holm[1] == tested.p[1]  # one test is left
+    frame = made(study, record)["Declared contrasts"].frame
+    assert frame.iloc[0, 2:].tolist() == ["-", "-", "-"]
+
+
+def test_the_best_is_bold_where_it_is_told_apart_from_all_others():
+    one = np.zeros((3, 10)) + (np.arange(10) == 0)
+    sets = {(v, FAR): [(x, x - 1, x + 1)] * 3 for v, x in (("none", 9), ("balanced", 5))}
+    record = record_of(
+        {("none", READ): NONE, ("balanced", READ): one, ("full", READ): FULL}, whole=sets
+    )
+    table = made(small_study(), record)["reconstruction"]
+    assert by_hand(FULL - one)[1] > 0
+    assert table.bold == {(2, 0)}  # of distances of sets nothing is bold
+    assert "**0.700 [" in render.markdown(table)
+    assert render.markdown(table).count("**") == 2
+
+
+def test_ties_are_said_and_nothing_is_bold():
+    nearly = FULL.copy()
+    nearly[0, :2] = 0
+    record = record_of({("none", READ): NONE, ("balanced", READ): nearly, ("full", READ): FULL})
+    assert by_hand(FULL - nearly)[1] <= 0
+    table = made(small_study(), record)["reconstruction"]
+    assert table.bold == frozenset()
+    assert "SeqAcc/raw: full leads, not told apart from balanced." in table.notes
+
+
+def test_the_best_of_a_metric_where_less_is_better_is_the_least():
+    values = {(v, "effdist/raw"): FULL * 0 + x for v, x in (("none", 3), ("full", 1.0))}
+    values["balanced", "effdist/raw"] = np.linspace(1.9, 2.1, 30).reshape(3, 10)
+    table = made(small_study(metrics=(READ, "effdist/raw"), primary=None, secondary=()),
+                 record_of(values))["reconstruction"]  # fmt: skip
+    assert table.bold == {(2, 0)}
+
+
+def test_with_one_seed_nothing_trained_is_bold():
+    record = record_of({("none", READ): NONE[:1], ("full", READ): FULL[:1]})
+    study = small_study(
+        seeds=(0,),
+        variants=(Variant(name="none"), Variant(name="full")),
+        primary=None,
+        secondary=(),
+    )
+    table = made(study, record)["reconstruction"]
+    assert table.bold == frozenset()
+    assert not any("leads" in note for note in table.notes)
+    assert "One seed: intervals are over images" in results.text(study, record, [table])
+
+
+def test_references_are_neither_best_nor_tied():
+    record = record_of({("ours", READ): FULL, ("plain", READ): NONE, ("real", READ): NONE[:1] + 1})
+    study = small_study(
+        variants=(
+            Variant(name="real", system="truth"),
+            Variant(name="ours"),
+            Variant(name="plain"),
+        ),
+        reference="ours",
+        primary=None,
+        secondary=(),
+    )
+    table = made(study, record)["reconstruction"]
+    assert table.bold == {(1, 0)}
+    mean, low, high, _ = by_hand(1 - FULL)
+    assert table.frame.iloc[0, 1] == f"{mean:+.3f} [{low:+.3f}, {high:+.3f}]"
+
+
+def test_a_mean_over_fewer_seeds_is_never_shown_as_the_mean(record):
+    record.runs.loc[record.runs.variant == "full", "planned"] = 4
+    table = made(small_study(), record)["reconstruction"]
+    assert table.frame.loc["full"].tolist() == ["- (3/4 seeds)", "", "- (3/4 seeds)", ""]
+    assert table.bold == frozenset({(1, 0)})
+
+
+def test_a_variant_without_any_score_is_a_gap(record):
+    missing = record.runs.variant == "balanced"
+    rows = record.runs[missing].drop_duplicates("seed")
+    rows = rows.assign(metric="", value=np.nan, reason="the stage train failed (RunError: nan)")
+    runs = pd.concat([record.runs[~missing], rows], ignore_index=True)
+    images = record.images[record.images.variant != "balanced"]
+    record = type(record)(images, runs)
+    study = small_study()
+    table = made(study, record)["reconstruction"]
+    assert table.frame.loc["balanced"].tolist() == ["- (0/3 seeds)", "", "- (0/3 seeds)", ""]
+    text = results.text(study, record, [table])
+    assert "balanced, reconstruction: seed 0: the stage train failed (RunError: nan);" in text
+
+
+def test_unsupported_is_a_gap_with_its_reason_and_no_difference(record):
+    own = record.images.variant == "balanced"
+    record.images.loc[own, "status"] = "unsupported"
+    record.images.loc[own, READ] = np.nan
+    mine = record.runs.variant == "balanced"
+    record.runs.loc[mine, ["value", "low", "high"]] = np.nan
+    record.runs.loc[mine, "reason"] = "10 of 10 samples are unsupported"
+    study = small_study()
+    table = made(study, record)["reconstruction"]
+    assert table.frame.loc["balanced"].tolist() == ["-", "", "-", ""]
+    text = results.text(study, record, [table])
+    assert "balanced, reconstruction: 10 of 10 samples unsupported" in text
+    assert f"{FAR} (reconstruction: balanced): empty, as 10 of 10 samples are unsupported" in text
+
+
+def test_a_difference_is_over_the_samples_that_both_have():
+    some = FULL.astype(float)
+    some[:, 7:] = np.nan  # those that the system does not support
+    record = record_of({("none", READ): NONE, ("balanced", READ): NONE, ("full", READ): some})
+    table = made(small_study(), record)["reconstruction"]
+    assert table.frame.loc["full"].iloc[0].startswith("1.000 [")
+    assert table.frame.loc["full"].iloc[1].startswith("+1.000 [")
+    row = summarise(small_study(), record).set_index("variant").loc["full"]
+    assert row.n == 7
+
+
+def test_lower_case_is_left_out_where_it_changes_nothing_and_kept_where_it_does(record):
+    twin = {(v, m): a for v, a in (("none", NONE), ("full", FULL)) for m in (READ, LOWER)}
+    study = small_study(
+        variants=(Variant(name="none"), Variant(name="full")), primary=None, secondary=()
+    )
+    same = made(study, record_of(twin))["reconstruction"]
+    assert {c for c, _ in same.frame.columns} == {f"{READ} ↑"}
+    assert same.notes[0] == f"{LOWER} is the same as {READ} on every sample, and left out."
+    twin["full", LOWER] = FULL + (np.arange(10) == 9)
+    other = made(study, record_of(twin))["reconstruction"]
+    assert {c for c, _ in other.frame.columns} == {f"{READ} ↑", f"{LOWER} ↑"}
+
+
+def test_the_ceiling_stands_below_and_has_no_difference():
+    values = {("none", READ): NONE, ("full", READ): FULL, ("none", "SeqAcc/truth"): NONE + 0.99}
+    record = record_of(values)
+    study = small_study(
+        variants=(Variant(name="none"), Variant(name="full")), primary=None, secondary=()
+    )
+    frame = made(study, record)["reconstruction"].frame
+    assert frame.loc["ceiling (ground truth)"].tolist() == ["0.990", ""]
+
+
+def test_blocks_part_fonts_and_words():
+    seen = [i < 7 for i in range(10)]
+    kinds = ["random" if i % 2 else "vocabulary" for i in range(10)]
+    record = record_of(
+        {("none", READ): NONE, ("full", READ): FULL},
+        whole={("full", FAR): [(1, 0.5, 1.5)] * 3},
+        font_seen=seen,
+        word_kind=kinds,
+        source=list("aabbccddee"),
+    )
+    study = small_study(
+        variants=(Variant(name="none"), Variant(name="full")), primary=None, secondary=()
+    )
+    found = made(study, record)
+    blocks = found["reconstruction, by font and word"]
+    assert list(blocks.frame.columns) == [f"{READ} ↑"]  # a distance of a set has no block
+    values = {label: text.split(" ")[0] for label, text in blocks.frame.iloc[:, 0].items()}
+    assert values["seen fonts", "full"] == "1.000"
+    assert values["unseen fonts", "full"] == "0.000"
+    assert values["words", "full"] == "0.800"  # images 0, 2, 4, 6 of 0, 2, 4, 6, 8
+    assert values["random strings", "full"] == "0.600"
+    assert values["words", "none"] == "0.000"
+    assert "seen fonts: 7 images; unseen fonts: 3 images; words: 5 images" in blocks.caption
+    assert found["reconstruction"].caption.startswith("10 images, 10 words, 5 photographs; 3")
+    assert "Photographs unknown" not in results.text(study, record, list(found.values()))
+
+
+def test_without_attributes_there_are_no_blocks(record):
+    assert list(made(small_study(), record)) == ["Declared contrasts", "reconstruction"]
+    assert "Photographs unknown" in results.text(small_study(), record, [])
+
+
+def test_tasks_have_tables_of_their_own(record):
+    edited = record_of({("none", READ): NONE + 1, ("full", READ): FULL}, task="editing")
+    study = small_study(
+        benchmarks=(RECONSTRUCTION, EDITING),
+        secondary=(Contrast(variant="full", against="none", task="editing"),),
+    )
+    found = made(study, merged(record, edited))
+    assert found["editing"].frame.loc["none"].iloc[0].startswith("1.000")
+    assert found["reconstruction"].frame.loc["none"].iloc[0].startswith("0.000")
+    assert found["Declared contrasts"].frame.iloc[1, 2].startswith("-0.300 [")
+
+
+def test_written_from_the_same_values_twice_it_is_the_same_bytes(record, tmp_path):
+    for name in ("one", "two"):
+        scores = results.write_tables(small_study(), record, tmp_path / name)
+    files = sorted(p.relative_to(tmp_path / "one") for p in (tmp_path / "one").rglob("*.*"))
+    assert [str(f) for f in files] == [
+        *("contrasts.csv", "scores.csv", "table.html", "table.md"),
+        *("tables/declared-contrasts.csv", "tables/declared-contrasts.tex"),
+        *("tables/reconstruction.csv", "tables/reconstruction.tex"),
+    ]
+    for file in files:
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+    again = pd.read_csv(tmp_path / "one" / "scores.csv", dtype={"seed": str})
+    assert set(again.seed) == {"0", "1", "2", "all"}
+    pd.testing.assert_series_equal(again.value, scores.value, rtol=1e-5)
+    full = again[(again.variant == "full") & (again.metric == READ)]
+    assert full.value.tolist() == pytest.approx([0.7] * 4)
+    assert full[full.seed == "all"][["n", "seeds", "planned"]].to_numpy().tolist() == [[10, 3, 3]]
+
+
+def test_published_rows_stand_with_their_source(record):
+    values = {("released", LOWER): FULL[:1], ("mostel", LOWER): NONE[:1]}
+    study = small_study(
+        variants=(
+            Variant(name="released", system="released"),
+            Variant(name="mostel", system="mostel"),
+        ),
+        reference="released",
+        primary=None,
+        secondary=(),
+        seeds=(0,),
+    )
+    table = made(study, record_of(values))["reconstruction"]
+    at = table.frame.index.get_loc("DreamText, published [1]")
+    assert table.frame.iloc[at].tolist() == ["0.94", ""]
+    (note,) = [n for n in table.notes if n.startswith("[1]")]
+    assert "SynthText. paper summary of arXiv 2405.14701: read from a summary" in note
+    assert table.bold == {(0, 0)}  # two fixed systems may be told apart by their images
+
+
+def test_renderings_escape_what_their_language_reads():
+    frame = pd.DataFrame(
+        [["50 % & more_", "-1.0 [-2.0, -0.5]"]],
+        index=pd.Index(["a|b <c>"], name="variant"),
+        columns=pd.MultiIndex.from_tuples([("m ↑", "value"), ("m ↑", "Δ a_b")]),
+    )
+    table = render.Table("T", "of `code` & 5 %", frame, frozenset({(0, 1)}), ("note <1>",))
+    text = render.markdown(table)
+    assert "| variant | m ↑ | Δ a_b (m ↑) |" in text
+    assert r"| a\|b <c> | 50 % & more_ | **-1.0 [-2.0, -0.5]** |" in text
+    assert text.startswith("## T\n\nof `code` & 5 %\n\n")
+    assert text.endswith("- note <1>\n")
+    tex = render.latex(table, "it")
+    assert r"\caption{T. of \texttt{code} \& 5 \%}" in tex
+    assert r"50 \% \& more\_ & \bfseries $-$1.0 [$-$2.0, $-$0.5]" in tex
+    assert r"$\Delta$ a\_b" in tex
+    assert all(
+        rule in tex for rule in (r"\toprule", r"\midrule", r"\bottomrule", r"\label{tab:it}")
+    )
+    assert tex.startswith("% note <1>\n")
+    page = render.html(table)
+    assert "<p>of <code>code</code> &amp; 5 %</p>" in page
+    assert "a|b &lt;c&gt;" in page
+    assert "<li>note &lt;1&gt;</li>" in page
+    assert "font-weight: bold" in page
+    assert render.csv(table).splitlines()[0] == "variant,m ↑,Δ a_b (m ↑)"
+    assert render.csv(table).splitlines()[1] == 'a|b <c>,50 % & more_,"-1.0 [-2.0, -0.5]"'
