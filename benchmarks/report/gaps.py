@@ -1,28 +1,12 @@
 """Why a cell of a table is empty, or rests on fewer samples than its neighbours, and what a reader
 of its numbers must know."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-from benchmarks.study import Cell
-from slurm.task import sentence
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from benchmarks.report.record import Record
+from benchmarks.report.record import Record
 
 
-def undone(cell: Cell) -> str:
-    """Why a cell has no scores."""
-    for run in cell.runs:
-        if run.state == "failed":
-            return f"the stage {run.stage} failed ({sentence(run.failure())})"
-        if run.state != "done":
-            return f"the stage {run.stage} has not been run to its end"
-    return "not scored"
-
-
-def explain(record: "Record") -> list[str]:
+def explain(record: Record) -> list[str]:
     """A sentence for every variant and task with something to explain: cells without scores, and
     samples that a system did not support or failed at, with the commonest why."""
     found: dict[tuple[str, str], list[str]] = {}
@@ -44,7 +28,7 @@ def explain(record: "Record") -> list[str]:
     ]
 
 
-def notes(record: "Record", metrics: "Sequence[str]") -> list[str]:
+def notes(record: Record, metrics: Sequence[str]) -> list[str]:
     """Why a metric has no value, and the warnings beside its values: a sentence each, with the
     tasks and variants it holds for, in the metrics' order."""
     scored = record.runs[record.runs.metric != ""]

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.report import gaps
 from benchmarks.runs.folder import MANIFEST, PER_IMAGE, SCORES
 from benchmarks.samples.folder import SAMPLES
 from benchmarks.study import Cell
 from dreamtext.errors import RunError, UserError
+from slurm.task import sentence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,25 +101,25 @@ def collect(cells: Iterable[Cell]) -> Record:
     cells = list(cells)
     planned: dict[tuple[str, str], set[str]] = {}
     for cell in cells:
-        planned.setdefault((cell.variant.name, cell.benchmark.task), set()).add(cell.score.name)
+        planned.setdefault((cell.variant.name, cell.benchmark.name), set()).add(cell.score.name)
     images: list[pd.DataFrame] = []
     rows: list[dict[str, Any]] = []
     taken = set()
     for cell in cells:
-        key = (cell.variant.name, cell.benchmark.task)
+        key = (cell.variant.name, cell.benchmark.name)
         if (*key, cell.score.name) in taken:
             continue
         taken.add((*key, cell.score.name))
         about = {
             "variant": cell.variant.name,
             "seed": str(cell.seed),
-            "task": cell.benchmark.task,
+            "task": cell.benchmark.name,
             "planned": len(planned[key]),
             "manifest": cell.sample.identity["manifest"],
             "run": cell.score.name,
         }
         if cell.score.state != "done":
-            rows.append(about | {"metric": "", "reason": gaps.undone(cell)})
+            rows.append(about | {"metric": "", "reason": _undone(cell)})
             continue
         scores = _scores(cell)
         frame = _per_image(cell, scores)
@@ -134,6 +134,16 @@ def collect(cells: Iterable[Cell]) -> Record:
     runs = runs.assign(**{c: runs[c].fillna("") for c in text})
     _one_of_each(runs, "the study's runs")
     return Record(pd.concat(images, ignore_index=True), runs)
+
+
+def _undone(cell: Cell) -> str:
+    """Why a cell has no scores."""
+    for run in cell.runs:
+        if run.state == "failed":
+            return f"the stage {run.stage} failed ({sentence(run.failure())})"
+        if run.state != "done":
+            return f"the stage {run.stage} has not been run to its end"
+    return "not scored"
 
 
 def _scores(cell: Cell) -> list[dict[str, Any]]:
