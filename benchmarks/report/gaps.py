@@ -19,7 +19,7 @@ def explain(record: Record) -> list[str]:
         for status in ("unsupported", "error"):
             here = first[first.status == status]
             if len(here):
-                why = here.answer.mode().iloc[0] if "answer" in here else "no reason was given"
+                why = here.reason.mode().iloc[0] if "reason" in here else "no reason was given"
                 found[key].append(f"{len(here)} of {len(first)} samples {status} (as: {why})")
     return [
         f"{variant}, {task}: {'; '.join(dict.fromkeys(reasons))}"

@@ -1,22 +1,16 @@
 """What a study's tables are made of, and all they are made of: values per image and per run.
 
-`collect` reads them from finished runs, `write` and `read` keep them in `results/<study>/`, so that
-every printed number can be computed again without the runs:
-
-    per_image.parquet   a row a variant, seed, task and sample: its word, what it stands on, what
-                        the judges read, and a column a metric
-    runs.csv            a row a variant, seed, task and metric as the run scored it; a cell without
-                        scores has one row that says why
+Read from scored cells, wherever they lie; from kept ones (`results/cells`) every printed number can
+be computed again without a run.
 """
 
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.cells.reader import RunCell
 from benchmarks.runs.folder import MANIFEST, PER_IMAGE, SCORES
-from benchmarks.samples.folder import SAMPLES
 from benchmarks.study import Cell
 from dreamtext.errors import RunError, UserError
 from slurm.task import sentence
@@ -24,15 +18,6 @@ from slurm.task import sentence
 if TYPE_CHECKING:
     import pandas as pd
 
-IMAGES, RUNS = "per_image.parquet", "runs.csv"
-KEYS = ("variant", "seed", "task")
-# What a sample is said to stand on, where its data set tells (`dreamtext.data.sample.Sample`).
-ATTRIBUTES = (
-    *("source", "background", "background_kind", "word_kind"),
-    *("font", "font_style", "font_seen"),
-)
-_OF_SAMPLE = ("id", "word", "source_word", "status", "answer", *ATTRIBUTES)
-_READINGS = ("reading", "second_reading")
 _SCORE = (
     *("metric", "value", "low", "high", "n", "backbone", "version", "direction", "unit"),
     "reason",
@@ -45,48 +30,17 @@ class Record:
     """A study's values.
 
     Attributes:
-        images: a row a variant, seed, task and sample; NaN where a sample has no value.
-        runs: a row a variant, seed, task and metric; `planned` is how many runs the variant should
-            have, one for a system that makes no use of seeds.
+        images: a row a `variant`, `seed`, `task` and sample (`id`), with what its data set tells of
+            it, `status`, and a column a metric, NaN where it has no value.
+        runs: a row a variant, seed, task and metric as the run scored it; `planned` is how many
+            runs the variant should have, one for a system that makes no use of seeds. A cell
+            without scores has one row of metric "", with the `reason`.
+        metrics: those with values per image, in order.
     """
 
     images: "pd.DataFrame"
     runs: "pd.DataFrame"
-
-    @property
-    def metrics(self) -> list[str]:
-        """The metrics that have values per image, in order."""
-        other = {*KEYS, *_OF_SAMPLE, *_READINGS}
-        return [c for c in self.images.columns if c not in other]
-
-    def write(self, folder: Path) -> None:
-        """Both files, byte for byte the same for the same values."""
-        folder.mkdir(parents=True, exist_ok=True)
-        self.images.to_parquet(folder / IMAGES, index=False, compression="zstd")
-        self.runs.to_csv(folder / RUNS, index=False, float_format="%.9g")
-
-
-def read(folder: Path) -> Record:
-    """A record from the folder of a study's results.
-
-    Raises:
-        UserError: a file is missing, or holds values of two manifests or metric versions.
-    """
-    import pandas as pd
-
-    for name in (IMAGES, RUNS):
-        if not (folder / name).is_file():
-            raise UserError(
-                f"{folder} holds no {name}, so its tables cannot be made again from values; "
-                "`dreamtext study report` writes it from the study's runs"
-            )
-    text = {"variant": str, "seed": str, "reason": str, "backbone": str, "warnings": str}
-    runs = pd.read_csv(folder / RUNS, dtype=text, keep_default_na=True)
-    for column in ("metric", "reason", "backbone", "warnings"):
-        runs[column] = runs[column].fillna("")
-    record = Record(pd.read_parquet(folder / IMAGES), runs)
-    _one_of_each(record.runs, str(folder / RUNS))
-    return record
+    metrics: tuple[str, ...]
 
 
 def collect(cells: Iterable[Cell]) -> Record:
@@ -104,6 +58,7 @@ def collect(cells: Iterable[Cell]) -> Record:
         planned.setdefault((cell.variant.name, cell.benchmark.name), set()).add(cell.score.name)
     images: list[pd.DataFrame] = []
     rows: list[dict[str, Any]] = []
+    metrics: dict[str, None] = {}
     taken = set()
     for cell in cells:
         key = (cell.variant.name, cell.benchmark.name)
@@ -118,13 +73,15 @@ def collect(cells: Iterable[Cell]) -> Record:
             "manifest": cell.sample.identity["manifest"],
             "run": cell.score.name,
         }
-        if cell.score.state != "done":
+        if not cell.done:
             rows.append(about | {"metric": "", "reason": _undone(cell)})
             continue
         scores = _scores(cell)
-        frame = _per_image(cell, scores)
+        own = [s["metric"] for s in scores]
+        frame = _per_image(cell, own)
+        metrics |= dict.fromkeys(m for m in own if m in frame)
         rows += [about | _row(score, frame) for score in scores]
-        for place, name in enumerate(KEYS):
+        for place, name in enumerate(("variant", "seed", "task")):
             frame.insert(place, name, about[name])
         images.append(frame)
     if not images:
@@ -132,8 +89,7 @@ def collect(cells: Iterable[Cell]) -> Record:
     runs = pd.DataFrame(rows)
     text = ("metric", "reason", "backbone", "warnings")
     runs = runs.assign(**{c: runs[c].fillna("") for c in text})
-    _one_of_each(runs, "the study's runs")
-    return Record(pd.concat(images, ignore_index=True), runs)
+    return Record(pd.concat(images, ignore_index=True), runs, tuple(metrics))
 
 
 def _undone(cell: Cell) -> str:
@@ -147,55 +103,50 @@ def _undone(cell: Cell) -> str:
 
 
 def _scores(cell: Cell) -> list[dict[str, Any]]:
-    path, scores = cell.score.folder / SCORES, cell.score.scores()
+    scores = cell.scored.scores()
     expected = cell.score.identity["metrics"]
     for score in scores:
         metric, version = score["metric"].removesuffix(_SUPPORTED), score["version"]
         if expected.get(metric, version) != version:
             raise UserError(
-                f"{path} has version {version} of {metric}, the study asks for version "
-                f"{expected[metric]}: it is of another revision of the metric; score again with "
-                "`study run --force score`"
+                f"{cell.score.name}/{SCORES} has version {version} of {metric}, the study asks "
+                f"for version {expected[metric]}: it is of another revision of the metric; score "
+                "again with `study run --force score`"
             )
-    manifest = cell.sample.folder / MANIFEST
-    found = json.loads(manifest.read_text())["hash"] if manifest.is_file() else None
-    if found not in (None, cell.sample.identity["manifest"]):
-        raise UserError(
-            f"{manifest} is the manifest {found}, the study asks for "
-            f"{cell.sample.identity['manifest']}: the run's folder holds another benchmark's "
-            "samples; remove it and run the study again"
-        )
     return [s for s in scores if not s["metric"].endswith(_SUPPORTED)]
 
 
-def _per_image(cell: Cell, scores: list[dict[str, Any]]) -> "pd.DataFrame":
+def _per_image(cell: Cell, metrics: list[str]) -> "pd.DataFrame":
     """A row a sample of one run; without values where the system does not support it."""
-    import pandas as pd
-
-    text = (cell.sample.folder / SAMPLES).read_text()
-    samples = pd.DataFrame([json.loads(line) for line in text.splitlines()])
-    samples["id"] = samples["id"].astype(str)
-    if "reason" in samples:
-        samples["answer"] = samples.pop("reason")
-    if "status" not in samples:
-        samples["status"] = "ok"
-    path, values = cell.score.folder / PER_IMAGE, cell.score.per_image()
-    asked = set(samples.id[samples.status != "unsupported"])
-    if not asked <= set(values.index) <= set(samples.id):
-        odd = sorted(asked.symmetric_difference(values.index))[0]
-        raise UserError(
-            f"{path} holds {len(values)} samples, {cell.sample.name} painted {len(asked)} (for "
-            f"instance '{odd}' is in only one of them): it is of another manifest; score again "
-            "with `study run --force score`"
-        )
-    read = {k: v for s in scores for k, v in s.get("details", {}).get("readings", {}).items()}
-    for place, name in enumerate(_READINGS):
-        if read:
-            samples[name] = [read[i][place] if i in read else None for i in samples.id]
-    kept = [c for c in (*_OF_SAMPLE, *_READINGS) if c in samples]
-    frame = samples[kept].join(values, on="id")
-    frame.loc[frame.status == "unsupported", values.columns] = float("nan")
+    frame = cell.scored.per_image().reset_index()
+    if "status" not in frame:
+        frame["status"] = "ok"
+    if isinstance(cell.scored, RunCell):
+        _refuse_foreign(cell, frame)
+    values = [m for m in metrics if m in frame]
+    frame.loc[frame.status == "unsupported", values] = float("nan")
     return frame
+
+
+def _refuse_foreign(cell: Cell, samples: "pd.DataFrame") -> None:
+    """A run's folder may hold anything; a kept cell's hashes were checked when it was read."""
+    path = cell.sample.folder / MANIFEST
+    if path.is_file():
+        found, asked = json.loads(path.read_text())["hash"], cell.sample.identity["manifest"]
+        if found != asked:
+            raise UserError(
+                f"{path} is the manifest {found}, the study asks for {asked}: the run's folder "
+                "holds another benchmark's samples; remove it and run the study again"
+            )
+    values = set(cell.score.per_image().index)
+    asked_for = set(samples.id[samples.status != "unsupported"])
+    if not asked_for <= values <= set(samples.id):
+        odd = sorted(asked_for ^ values)[0]
+        raise UserError(
+            f"{cell.score.folder / PER_IMAGE} holds {len(values)} samples, {cell.sample.name} "
+            f"painted {len(asked_for)} (for instance '{odd}' is in only one of them): it is of "
+            "another manifest; score again with `study run --force score`"
+        )
 
 
 def _row(score: dict[str, Any], images: "pd.DataFrame") -> dict[str, Any]:
@@ -208,19 +159,3 @@ def _row(score: dict[str, Any], images: "pd.DataFrame") -> dict[str, Any]:
         row |= {"value": None, "low": None, "high": None, "n": 0}
         row["reason"] = f"{unsupported} of {n} samples are unsupported"
     return row
-
-
-def _one_of_each(runs: "pd.DataFrame", where: str) -> None:
-    """Values of one task share a manifest, and those of one metric a version."""
-    scored = runs[runs.metric != ""]
-    for column, by, what in (("manifest", "task", "manifest"), ("version", "metric", "version")):
-        for name, own in scored.groupby(by, sort=False):
-            found = own[column].dropna().unique()
-            if len(found) > 1:
-                first, other = own.drop_duplicates(column).iloc[:2].itertuples()
-                raise UserError(
-                    f"{where}: {by} '{name}' has values of two {what}s, "
-                    f"{getattr(first, column)} ({first.variant}, seed {first.seed}) and "
-                    f"{getattr(other, column)} ({other.variant}, seed {other.seed}); they are "
-                    "not comparable: score or sample the older again"
-                )

@@ -1,4 +1,4 @@
-"""What stands in `results/<study>/`: the values of a study's runs, and the tables made of them."""
+"""What stands in `results/<study>/`: the tables made of a study's scored cells."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.report import contrasts, gaps, render, tables
 from benchmarks.report.panels import ALL, BLOCKS, Panels
-from benchmarks.report.record import Record, collect, read
+from benchmarks.report.record import Record, collect
 from benchmarks.report.render import Table
 from benchmarks.report.summary import Scores, summarise
 from benchmarks.study import Cell, Study
@@ -37,7 +37,7 @@ def text(study: Study, record: Record, made: Sequence[Table]) -> str:
     method = METHOD
     if len(study.seeds) == 1:
         method += " One seed: intervals are over images, they say nothing about other seeds."
-    if None in Panels(record).counts(study.benchmarks[0].task).values():
+    if None in Panels(record).counts(study.benchmarks[0].name).values():
         method += " Photographs unknown: intervals do not allow for images that share one."
     if study.preset in SMALL:
         method += "\n\n**Note.** " + SMALL[study.preset]
@@ -52,13 +52,12 @@ def text(study: Study, record: Record, made: Sequence[Table]) -> str:
 
 
 def write(study: Study, cells: Sequence[Cell], folder: Path) -> "pd.DataFrame":
-    """Read a study's runs, keep their values in `folder`, and write its tables from them.
+    """Write the tables of a study's scored cells.
 
     Returns:
         As `write_tables`.
     """
-    collect(cells).write(folder)
-    return write_tables(study, read(folder), folder)
+    return write_tables(study, collect(cells), folder)
 
 
 def write_tables(study: Study, record: Record, folder: Path) -> "pd.DataFrame":

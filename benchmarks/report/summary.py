@@ -30,6 +30,7 @@ class Scores:
         scored = record.runs[record.runs.metric != ""]
         self._runs = dict(iter(scored.groupby(["variant", "task", "metric"], sort=False)))
         self._per_image = set(record.metrics)
+        self._manifests = scored.groupby(["variant", "task"]).manifest.first().to_dict()
         self._units = scored.groupby("metric").unit.first().to_dict()
 
     def metrics(self, variant: str, task: str) -> list[str]:
@@ -70,7 +71,9 @@ class Scores:
         return row
 
     def difference(self, variant: str, against: str, task: str, metric: str) -> Difference | None:
-        """`variant` minus `against`; None where they do not pair."""
+        """`variant` minus `against`; None where they do not pair, as on another manifest."""
+        if self._manifests.get((variant, task)) != self._manifests.get((against, task)):
+            return None
         panel = self.panels.difference(variant, against, task, metric)
         if panel is not None:
             share = self._units[metric] == "fraction" and np.abs(panel.values).max() <= 1
@@ -78,10 +81,12 @@ class Scores:
         if metric in self._per_image:
             return None
         sides = [self._runs.get((name, task, metric)) for name in (variant, against)]
-        if any(s is None or len(s) < s.planned.iloc[0] or s.value.isna().any() for s in sides):
-            return None
         first, second = sides
-        errors = [e for e in map(_errors, sides) if e is not None]
+        if first is None or second is None:
+            return None
+        if any(len(s) < s.planned.iloc[0] or s.value.isna().any() for s in (first, second)):
+            return None
+        errors = [e for e in map(_errors, (first, second)) if e is not None]
         pairs = len(first) == len(second) or 1 in (len(first), len(second))
         if not pairs or len(errors) < 2:
             return None
@@ -112,14 +117,12 @@ def summarise(
     rows = []
     for benchmark in study.benchmarks:
         for variant in study.variants:
-            for metric in scores.metrics(variant.name, benchmark.task):
+            for metric in scores.metrics(variant.name, benchmark.name):
                 if metrics is not None and metric not in metrics:
                     continue
-                key = (variant.name, benchmark.task, metric)
-                row = {
-                    "block": block.name,
-                    **dict(zip(("variant", "task", "metric"), key, strict=True)),
-                }
+                key = (variant.name, benchmark.name, metric)
+                names = ("block", "variant", "task", "metric")
+                row: dict[str, Any] = dict(zip(names, (block.name, *key), strict=True))
                 row |= scores.score(*key)
                 if variant.name != study.reference:
                     found = scores.difference(variant.name, study.reference, *key[1:])

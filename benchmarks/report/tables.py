@@ -53,6 +53,10 @@ def main_table(study: Study, scores: Scores, summary: "pd.DataFrame", task: str)
         labels.append("ceiling (ground truth)")
         rows.append(cells)
     notes = list(left_out)
+    manifests = here.groupby("variant", sort=False).manifest.first()
+    for name, manifest in manifests.items():
+        if manifest != manifests.get(study.reference, manifest):
+            notes.append(f"{name} was scored on other samples (manifest {manifest}): no Δ.")
     for number, known in enumerate(published.rows(study, task), 1):
         cells = [""] * len(columns)
         for metric, value in known.values.items():
@@ -168,8 +172,8 @@ def all_tables(study: Study, record: Record, summary: "pd.DataFrame") -> list[Ta
     if study.contrasts:
         tables.append(contrast_table(contrasts.test(study, scores)))
     for benchmark in study.benchmarks:
-        tables.append(main_table(study, scores, summary, benchmark.task))
-        if by_block := block_table(study, scores, summary, benchmark.task):
+        tables.append(main_table(study, scores, summary, benchmark.name))
+        if by_block := block_table(study, scores, summary, benchmark.name):
             tables.append(by_block)
     return tables
 

@@ -119,7 +119,7 @@ class Study:
                 f"variants: {', '.join(names)}"
             )
         for contrast in self.contrasts:
-            contrast.check(self.name, names, self.metrics, [b.task for b in self.benchmarks])
+            contrast.check(self.name, names, self.metrics, [b.name for b in self.benchmarks])
         if len(set(self.contrasts)) < len(self.contrasts):
             raise UserError(f"study '{self.name}' declares a contrast twice")
 
@@ -169,7 +169,7 @@ class Study:
         reference = self.reference
         if reference not in {v.name for v in variants}:
             reference = variants[0].name
-        names, tasks = {v.name for v in variants}, {b.task for b in benchmarks}
+        names, tasks = {v.name for v in variants}, {b.name for b in benchmarks}
         kept = {c for c in self.contrasts if {c.variant, c.against} <= names and c.task in tasks}
         return replace(
             self,

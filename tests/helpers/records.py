@@ -66,7 +66,8 @@ def record_of(
         for seed, (value, low, high) in enumerate(array):
             rows.append(_run(variant, seed, task, metric, value, low, high, 0, planned))
     frames = [pd.DataFrame(known) for known in images.values()]
-    return Record(pd.concat(frames, ignore_index=True), pd.DataFrame(rows))
+    metrics = tuple(dict.fromkeys(m for _, m in values))
+    return Record(pd.concat(frames, ignore_index=True), pd.DataFrame(rows), metrics)
 
 
 def merged(*records: Record) -> Record:
@@ -74,6 +75,7 @@ def merged(*records: Record) -> Record:
     return Record(
         pd.concat([r.images for r in records], ignore_index=True),
         pd.concat([r.runs for r in records], ignore_index=True),
+        tuple(dict.fromkeys(m for r in records for m in r.metrics)),
     )
 
 

@@ -1,5 +1,4 @@
-"""A study's values, read from its runs: whole, of one manifest and metric version, kept and read
-back the same."""
+"""A study's values, read from its runs: whole, of one manifest and of one metric version."""
 
 import json
 
@@ -37,37 +36,16 @@ def test_values_stand_beside_what_their_samples_are(cells):
     ]
     for cell in cells:
         value = 1.0 if cell.variant.name == "full" else 0.0
-        readings = {"readings": {"a": ["CAT", "CA"], "b": ["D0G", "DOG"]}}
-        leave_scores(cell, {"SeqAcc/raw": {"a": value, "b": 0}}, samples=lines, details=readings)
+        leave_scores(cell, {"SeqAcc/raw": {"a": value, "b": 0}}, samples=lines)
     found = record.collect(cells)
     assert len(found.images) == 3 * 2 * 2
     full = found.images[(found.images.variant == "full") & (found.images.seed == "1")]
     assert full.set_index("id")["SeqAcc/raw"].to_dict() == {"a": 1, "b": 0}
     assert full.source.tolist() == ["coffee", "rocket"]
     assert full.font_seen.tolist() == [True, False]
-    assert full.reading.tolist() == ["CAT", "D0G"]
-    assert full.second_reading.tolist() == ["CA", "DOG"]
-    assert found.metrics == ["SeqAcc/raw"]
+    assert found.metrics == ("SeqAcc/raw",)
     assert found.runs.planned.unique().tolist() == [2]
     assert set(found.runs.run) == {c.score.name for c in cells}
-
-
-def test_kept_and_read_back_it_is_the_same_and_written_twice_the_same_bytes(cells, tmp_path):
-    for cell in cells[:-1]:
-        leave_scores(
-            cell,
-            {"SeqAcc/raw": {"a": 1, "b": 0}, "mIoU": {"a": 0.25, "b": None}},
-            whole={"FD-EffNetLite0/raw": (812.25, 700, 900)},
-            warnings=["biased"],
-        )
-    found = record.collect(cells)
-    found.write(tmp_path / "one")
-    again = record.read(tmp_path / "one")
-    pd.testing.assert_frame_equal(again.images, found.images)
-    pd.testing.assert_frame_equal(again.runs, found.runs, check_dtype=False)
-    again.write(tmp_path / "two")
-    for name in (record.IMAGES, record.RUNS):
-        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
 def test_a_system_without_seeds_is_counted_once(comparison):
@@ -180,31 +158,6 @@ def test_values_of_other_samples_are_refused_by_name(cells, values):
         record.collect(cells)
     assert f"{cells[0].score.name}/per_image.csv holds {len(values)} samples" in str(caught.value)
     assert "it is of another manifest" in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("column", "value", "said"),
-    [
-        ("manifest", "another", "task 'reconstruction' has values of two manifests"),
-        ("version", 7, "metric 'SeqAcc/raw' has values of two versions"),
-    ],
-)
-def test_a_record_that_mixes_manifests_or_versions_is_refused(cells, tmp_path, column, value, said):
-    for cell in cells:
-        leave_scores(cell, {"SeqAcc/raw": {"a": 1}})
-    found = record.collect(cells)
-    found.runs.loc[3, column] = value
-    found.write(tmp_path)
-    with pytest.raises(UserError) as caught:
-        record.read(tmp_path)
-    assert f"{tmp_path / record.RUNS}: {said}" in str(caught.value)
-    assert str(value) in str(caught.value)
-    assert "(none, seed 0)" in str(caught.value)
-
-
-def test_a_folder_without_values_is_refused_by_name(tmp_path):
-    with pytest.raises(UserError, match=r"holds no per_image\.parquet"):
-        record.read(tmp_path)
 
 
 def test_notes_say_where_they_hold(cells):

@@ -1,5 +1,7 @@
 """Tables against tables made by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,7 @@ from scipy import stats
 from benchmarks.report import contrasts, render, results, tables
 from benchmarks.report.panels import BLOCKS
 from benchmarks.report.summary import Scores, summarise
+from benchmarks.runs.manifest import Benchmark
 from benchmarks.study import Contrast, Variant
 
 READ, LOWER, FAR = "SeqAcc/raw", "SeqAcc-ci/raw", "FD-EffNetLite0/raw"
@@ -241,7 +244,7 @@ def test_a_variant_without_any_score_is_a_gap(record):
     rows = rows.assign(metric="", value=np.nan, reason="the stage train failed (RunError: nan)")
     runs = pd.concat([record.runs[~missing], rows], ignore_index=True)
     images = record.images[record.images.variant != "balanced"]
-    record = type(record)(images, runs)
+    record = replace(record, images=images, runs=runs)
     study = small_study()
     table = made(study, record)["reconstruction"]
     assert table.frame.loc["balanced"].tolist() == ["- (0/3 seeds)", "", "- (0/3 seeds)", ""]
@@ -340,6 +343,33 @@ def test_tasks_have_tables_of_their_own(record):
     assert found["editing"].frame.loc["none"].iloc[0].startswith("1.000")
     assert found["reconstruction"].frame.loc["none"].iloc[0].startswith("0.000")
     assert found["Declared contrasts"].frame.iloc[1, 2].startswith("-0.300 [")
+
+
+def test_variants_of_another_manifest_have_no_difference(record):
+    record.runs.loc[record.runs.variant == "balanced", "manifest"] = "0123"
+    found = made(small_study(), record)
+    table = found["reconstruction"]
+    assert table.frame.loc["balanced"].iloc[[1, 3]].tolist() == ["", ""]
+    assert table.frame.loc["full"].iloc[1].startswith("+0.700 [")
+    assert "balanced was scored on other samples (manifest 0123): no Δ." in table.notes
+    assert table.bold == frozenset()
+    assert found["Declared contrasts"].frame.iloc[0, 2] == "-"
+
+
+def test_benchmarks_of_one_task_are_not_mixed(record):
+    blurred = Benchmark(task="reconstruction", corruption="blur", severity=0.5)
+    assert blurred.name == "reconstruction, blur 0.5"
+    assert Benchmark(task="editing", fonts="unseen").name == "editing, unseen fonts"
+    other = record_of({("none", READ): NONE + 1, ("full", READ): NONE}, task=blurred.name)
+    study = small_study(
+        benchmarks=(RECONSTRUCTION, blurred),
+        primary=Contrast(variant="full", against="none", task=blurred.name),
+        secondary=(),
+    )
+    found = made(study, merged(record, other))
+    assert found["reconstruction"].frame.loc["full"].iloc[0].startswith("0.700")
+    assert found[blurred.name].frame.loc["full"].iloc[0].startswith("0.000")
+    assert found["Declared contrasts"].frame.iloc[0, 2].startswith("-1.000")
 
 
 def test_written_from_the_same_values_twice_it_is_the_same_bytes(record, tmp_path):
