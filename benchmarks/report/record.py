@@ -22,7 +22,6 @@ _SCORE = (
     *("metric", "value", "low", "high", "n", "backbone", "version", "direction", "unit"),
     "reason",
 )
-_SUPPORTED = " (supported)"  # of a metric named so: the tables leave unsupported samples out anyway
 
 
 @dataclass(frozen=True)
@@ -106,14 +105,14 @@ def _scores(cell: Cell) -> list[dict[str, Any]]:
     scores = cell.scored.scores()
     expected = cell.score.identity["metrics"]
     for score in scores:
-        metric, version = score["metric"].removesuffix(_SUPPORTED), score["version"]
+        metric, version = score["metric"], score["version"]
         if expected.get(metric, version) != version:
             raise UserError(
                 f"{cell.score.name}/{SCORES} has version {version} of {metric}, the study asks "
                 f"for version {expected[metric]}: it is of another revision of the metric; score "
                 "again with `study run --force score`"
             )
-    return [s for s in scores if not s["metric"].endswith(_SUPPORTED)]
+    return scores
 
 
 def _per_image(cell: Cell, metrics: list[str]) -> "pd.DataFrame":

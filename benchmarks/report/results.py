@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.report import contrasts, gaps, render, tables
-from benchmarks.report.panels import ALL, BLOCKS, Panels
+from benchmarks.report.panels import BLOCKS, Panels
 from benchmarks.report.record import Record, collect
 from benchmarks.report.render import Table
 from benchmarks.report.summary import Scores, summarise
@@ -61,8 +61,8 @@ def write(study: Study, cells: Sequence[Cell], folder: Path) -> "pd.DataFrame":
 
 
 def write_tables(study: Study, record: Record, folder: Path) -> "pd.DataFrame":
-    """Write `scores.csv`, `contrasts.csv`, all tables as `table.md` and `table.html`, and each in
-    `tables/` as .csv and .tex.
+    """Write `scores.csv`, `blocks.csv` and `contrasts.csv`; all tables as `table.md` and
+    `table.html`, and each in `tables/` as .csv and .tex.
 
     Returns:
         The scores: a row a seed, and rows of seed `all` with intervals, as in `scores.csv`.
@@ -70,11 +70,15 @@ def write_tables(study: Study, record: Record, folder: Path) -> "pd.DataFrame":
     import pandas as pd
 
     folder.mkdir(parents=True, exist_ok=True)
+    whole = summarise(study, record)
     blocks = [summarise(study, record, block, list(study.metrics)) for block in BLOCKS]
-    summary = pd.concat([s for s in (summarise(study, record), *blocks) if len(s)])
-    made = tables.all_tables(study, record, summary)
-    scores = _long(record, summary)
+    blocks = [found for found in blocks if len(found)]
+    made = tables.all_tables(study, record, pd.concat([whole, *blocks]))
+    scores = _long(record, whole)
     scores.to_csv(folder / "scores.csv", index=False, float_format="%.6g")
+    if blocks:
+        by_block = pd.concat(blocks).dropna(subset="value")
+        by_block.to_csv(folder / "blocks.csv", index=False, float_format="%.6g")
     if study.contrasts:
         tested = contrasts.test(study, Scores(record))
         tested.to_csv(folder / "contrasts.csv", index=False, float_format="%.6g")
@@ -86,7 +90,7 @@ def write_tables(study: Study, record: Record, folder: Path) -> "pd.DataFrame":
         name = render.slug(table.title)
         (apart / f"{name}.csv").write_text(render.csv(table))
         (apart / f"{name}.tex").write_text(render.latex(table, f"{study.name}-{name}"))
-    return scores[scores.block == ALL.name].reset_index(drop=True)
+    return scores
 
 
 def _long(record: Record, summary: "pd.DataFrame") -> "pd.DataFrame":
@@ -94,4 +98,5 @@ def _long(record: Record, summary: "pd.DataFrame") -> "pd.DataFrame":
 
     kept = ["variant", "seed", "task", "metric", "value", "low", "high", "n", "backbone"]
     runs = record.runs[record.runs.metric != ""][[*kept, "direction", "manifest", "reason", "run"]]
-    return pd.concat([runs.assign(block=ALL.name), summary.assign(seed="all")], ignore_index=True)
+    over_seeds = summary.drop(columns="block").assign(seed="all")
+    return pd.concat([runs, over_seeds], ignore_index=True)

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
 _ARROWS = {"higher": "↑", "lower": "↓"}
 VALUE = "value"
+REAL = "real pictures"  # what the same measure gives for them: a ceiling, or a floor
 
 
 def main_table(study: Study, scores: Scores, summary: "pd.DataFrame", task: str) -> Table:
-    """A task's table: a row a variant, the judges' ceiling, and what was published of the same
+    """A task's table: a row a variant, one of the real pictures, and what was published of the same
     systems; a value and its difference to the reference a metric."""
     import pandas as pd
 
@@ -50,7 +51,7 @@ def main_table(study: Study, scores: Scores, summary: "pd.DataFrame", task: str)
         cells = [""] * len(columns)
         for metric, found in ceilings.items():
             cells[places[metric]] = _number(found.iloc[0]) if len(found) else ""
-        labels.append("ceiling (ground truth)")
+        labels.append(REAL)
         rows.append(cells)
     notes = list(left_out)
     manifests = here.groupby("variant", sort=False).manifest.first()

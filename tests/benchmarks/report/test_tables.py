@@ -298,7 +298,7 @@ def test_the_ceiling_stands_below_and_has_no_difference():
         variants=(Variant(name="none"), Variant(name="full")), primary=None, secondary=()
     )
     frame = made(study, record)["reconstruction"].frame
-    assert frame.loc["ceiling (ground truth)"].tolist() == ["0.990", ""]
+    assert frame.loc["real pictures"].tolist() == ["0.990", ""]
 
 
 def test_blocks_part_fonts_and_words():
