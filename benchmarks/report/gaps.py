@@ -32,13 +32,14 @@ def notes(record: Record, metrics: Sequence[str]) -> list[str]:
     """Why a metric has no value, and the warnings beside its values: a sentence each, with the
     tasks and variants it holds for, in the metrics' order."""
     scored = record.runs[record.runs.metric != ""]
+    blank = scored.groupby(["variant", "task"]).value.count() == 0  # told among the gaps
     all_of = {task: set(own.variant) for task, own in scored.groupby("task")}
     found = []
     for metric in metrics:
         where: dict[str, dict[str, list[str]]] = {}
         for row in scored[scored.metric == metric].itertuples():
             said = [row.warnings] if row.warnings else []
-            if row.value != row.value:
+            if row.value != row.value and not blank[row.variant, row.task]:
                 said.append(f"empty, as {row.reason}")
             for text in said:
                 held = where.setdefault(text, {}).setdefault(row.task, [])

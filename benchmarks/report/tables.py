@@ -3,7 +3,7 @@
 `benchmarks.report.render` turns them into Markdown, CSV, LaTeX and HTML.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from benchmarks.report import contrasts, published
@@ -18,71 +18,92 @@ if TYPE_CHECKING:
 
 _ARROWS = {"higher": "↑", "lower": "↓"}
 VALUE = "value"
+STRICT, FOLDED = "SeqAcc/raw", "SeqAcc-ci/raw"
 REAL = "real pictures"  # what the same measure gives for them: a ceiling, or a floor
 
 
-def main_table(study: Study, scores: Scores, summary: "pd.DataFrame", task: str) -> Table:
-    """A task's table: a row a variant, one of the real pictures, and what was published of the same
-    systems; a value and its difference to the reference a metric."""
+# A task's metrics come in three tables, so that each fits a page; by the beginning of their names.
+FAMILIES = {
+    "reading": ("SeqAcc", "judges", "NED", "CER", "text-"),
+    "masks": ("mIoU", "mask-", "attention-"),
+    "pictures": ("",),  # all others
+}
+
+
+def main_table(
+    study: Study, scores: Scores, summary: "pd.DataFrame", task: str, family: str
+) -> Table | None:
+    """A table of one task: a row a variant, one of the real pictures, and what was published of the
+    same systems; a value and its difference to the reference a metric. None without a value."""
     import pandas as pd
 
     here = summary[(summary.task == task) & (summary.block == ALL.name)]
-    metrics, left_out = _shown(study, scores.record, here)
-    by_key = {(r.variant, r.metric): r for r in here.itertuples()}
+    metrics, notes = _shown(study, scores.record, here, family)
+    if not metrics:
+        return None
+    heads = {m: f"{m} {_ARROWS[here[here.metric == m].direction.iloc[0]]}" for m in metrics}
     differs = {m for m in metrics if here[here.metric == m].difference.notna().any()}
     columns = [
-        (f"{m} {_ARROWS[here[here.metric == m].direction.iloc[0]]}", part)
+        (heads[m], part)
         for m in metrics
         for part in ([VALUE, f"Δ {study.reference}"] if m in differs else [VALUE])
     ]
-    places = {m: [c for c, _ in columns].index(_headed(m, columns)) for m in metrics}
-    rows, labels = [], []
+    by_key = {(r.variant, r.metric): r for r in here.itertuples()}
+    grid: dict[str, dict[tuple[str, str], str]] = {}
     for variant in study.variants:
-        cells = [""] * len(columns)
+        own = grid[variant.name] = {}
         for metric in metrics:
             found = by_key.get((variant.name, metric))
-            cells[places[metric]] = _value(found, scores.planned(variant.name, task))
-            if metric in differs:
-                cells[places[metric] + 1] = _difference(found)
-        labels.append(variant.name)
-        rows.append(cells)
-    ceilings = {m: here[here.metric == _ceiling_of(m)].value.dropna() for m in metrics}
-    if any(len(found) for found in ceilings.values()):
-        cells = [""] * len(columns)
-        for metric, found in ceilings.items():
-            cells[places[metric]] = _number(found.iloc[0]) if len(found) else ""
-        labels.append(REAL)
-        rows.append(cells)
-    notes = list(left_out)
-    manifests = here.groupby("variant", sort=False).manifest.first()
-    for name, manifest in manifests.items():
-        if manifest != manifests.get(study.reference, manifest):
-            notes.append(f"{name} was scored on other samples (manifest {manifest}): no Δ.")
-    for number, known in enumerate(published.rows(study, task), 1):
-        cells = [""] * len(columns)
-        for metric, value in known.values.items():
-            shown = "SeqAcc/raw" if metric not in metrics and left_out else metric
-            if shown in places:
-                cells[places[shown]] = f"{value:g}"
-        if any(cells):
-            labels.append(f"{known.system}, published [{number}]")
-            rows.append(cells)
-            notes.append(f"[{number}] {known.dataset}. {known.source}. Other judge, other samples.")
-    bold = set()
+            own[heads[metric], VALUE] = _value(found, scores.planned(variant.name, task))
+            own[heads[metric], f"Δ {study.reference}"] = _difference(found)
+    for metric in metrics:
+        real = here[here.metric == _of_real_pictures(metric)].value.dropna()
+        if len(real):
+            grid.setdefault(REAL, {})[heads[metric], VALUE] = _number(real.iloc[0])
+    notes += _other_samples(study, here)
+    for label, values, note in _published(study, task, metrics):
+        grid[label] = {(heads[m], VALUE): f"{value:g}" for m, value in values.items()}
+        notes.append(note)
+    labels, bold = list(grid), set()
     for metric in metrics:
         best, tied = leader(study, scores, task, metric)
         if best and not tied:
-            bold.add((labels.index(best), places[metric]))
+            bold.add((labels.index(best), columns.index((heads[metric], VALUE))))
         elif best:
             notes.append(f"{metric}: {best} leads, not told apart from {', '.join(tied)}.")
     frame = pd.DataFrame(
-        rows,
+        [[grid[label].get(column, "") for column in columns] for label in labels],
         index=pd.Index(labels, name="variant"),
         columns=pd.MultiIndex.from_tuples(columns),
     )
-    backbones = here[here.metric.isin(metrics)].groupby("metric", sort=False).backbone.first()
-    notes.append("Measured by " + "; ".join(f"{m}: {b}" for m, b in backbones.items() if b) + ".")
-    return Table(task, _caption(study, scores, task), frame, frozenset(bold), tuple(notes))
+    named = here[here.metric.isin(metrics) & (here.backbone != "")]
+    backbones = named.groupby("metric", sort=False).backbone.first()
+    notes.append("Measured by " + "; ".join(f"{m}: {b}" for m, b in backbones.items()) + ".")
+    caption = _caption(study, scores, task)
+    return Table(f"{task}: {family}", caption, frame, frozenset(bold), tuple(notes))
+
+
+def _other_samples(study: Study, here: "pd.DataFrame") -> list[str]:
+    manifests = here.groupby("variant", sort=False).manifest.first()
+    reference = manifests.get(study.reference)
+    return [
+        f"{name} was scored on other samples (manifest {manifest}): no Δ."
+        for name, manifest in manifests.items()
+        if reference not in (None, manifest)
+    ]
+
+
+def _published(
+    study: Study, task: str, metrics: Sequence[str]
+) -> Iterator[tuple[str, dict[str, float], str]]:
+    """Label, values and note of each published row with a value for these metrics."""
+    for number, known in enumerate(published.rows(study, task), 1):
+        folded = FOLDED not in metrics and FOLDED in known.values
+        values = {STRICT if m == FOLDED and folded else m: v for m, v in known.values.items()}
+        values = {m: v for m, v in values.items() if m in metrics}
+        if values:
+            note = f"[{number}] {known.dataset}. {known.source}. Other judge, other samples."
+            yield f"{known.system}, published [{number}]", values, note
 
 
 def block_table(study: Study, scores: Scores, summary: "pd.DataFrame", task: str) -> Table | None:
@@ -173,31 +194,35 @@ def all_tables(study: Study, record: Record, summary: "pd.DataFrame") -> list[Ta
     if study.contrasts:
         tables.append(contrast_table(contrasts.test(study, scores)))
     for benchmark in study.benchmarks:
-        tables.append(main_table(study, scores, summary, benchmark.name))
+        for family in FAMILIES:
+            if table := main_table(study, scores, summary, benchmark.name, family):
+                tables.append(table)
         if by_block := block_table(study, scores, summary, benchmark.name):
             tables.append(by_block)
     return tables
 
 
-def _shown(study: Study, record: Record, here: "pd.DataFrame") -> tuple[list[str], list[str]]:
-    """The study's metrics that have a value, and a note on one left out: SeqAcc in lower case
-    where every sample's is SeqAcc itself, as of capitals alone."""
+def _shown(
+    study: Study, record: Record, here: "pd.DataFrame", family: str = ""
+) -> tuple[list[str], list[str]]:
+    """The study's metrics of a family (all without one) that have a value, and a note on one left
+    out: SeqAcc in lower case where every sample's is SeqAcc itself, as of capitals alone."""
     measured = set(here[here.value.notna()].metric)
-    metrics = [m for m in study.metrics if m in measured]
-    strict, folded = "SeqAcc/raw", "SeqAcc-ci/raw"
-    if {strict, folded} <= set(metrics):
-        tasks = record.images[record.images.task.isin(here.task)]
-        if tasks[strict].equals(tasks[folded]):
-            metrics.remove(folded)
-            return metrics, [f"{folded} is the same as {strict} on every sample, and left out."]
+    metrics = [m for m in study.metrics if m in measured and family in ("", family_of(m))]
+    if {STRICT, FOLDED} <= set(metrics):
+        images = record.images[record.images.task.isin(here.task)]
+        if images[STRICT].equals(images[FOLDED]):
+            metrics.remove(FOLDED)
+            return metrics, [f"{FOLDED} is the same as {STRICT} on every sample, and left out."]
     return metrics, []
 
 
-def _headed(metric: str, columns: Sequence[tuple[str, str]]) -> str:
-    return next(head for head, _ in columns if head[:-2] == metric)
+def family_of(metric: str) -> str:
+    """The table a metric stands in."""
+    return next(name for name, starts in FAMILIES.items() if metric.startswith(starts))
 
 
-def _ceiling_of(metric: str) -> str:
+def _of_real_pictures(metric: str) -> str:
     return "mIoU-ceiling" if metric == "mIoU" else metric.replace("/raw", "/truth")
 
 

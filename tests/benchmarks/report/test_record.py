@@ -168,7 +168,16 @@ def test_notes_say_where_they_hold(cells):
     assert gaps.notes(found, ["SeqAcc/raw"]) == ["SeqAcc/raw (reconstruction: none): few samples"]
     found.runs["warnings"] = "few samples"
     assert gaps.notes(found, ["SeqAcc/raw"]) == ["SeqAcc/raw (reconstruction): few samples"]
-    found.runs["value"], found.runs["reason"] = float("nan"), "no weights"
-    found.runs["warnings"] = ""
+
+
+def test_an_empty_metric_says_why_and_a_variant_without_any_value_is_told_among_the_gaps(cells):
+    for cell in cells:
+        leave_scores(cell, {"SeqAcc/raw": {"a": 1}, "NED/raw": {"a": 1}})
+    found = record.collect(cells)
+    empty = found.runs.metric == "SeqAcc/raw"
+    found.runs.loc[empty, ["value", "reason"]] = [float("nan"), "no weights"]
     expected = ["SeqAcc/raw (reconstruction): empty, as no weights"]
-    assert gaps.notes(found, ["mIoU", "SeqAcc/raw"]) == expected
+    assert gaps.notes(found, ["NED/raw", "SeqAcc/raw"]) == expected
+    found.runs.loc[found.runs.variant != "full", "value"] = float("nan")
+    expected = ["SeqAcc/raw (reconstruction: full): empty, as no weights"]
+    assert gaps.notes(found, ["NED/raw", "SeqAcc/raw"]) == expected

@@ -51,29 +51,42 @@ def by_hand(differences):
 
 
 def test_a_main_table_is_the_one_made_by_hand(record):
-    table = made(small_study(), record)["reconstruction"]
-    assert list(table.frame.columns) == [
-        (f"{READ} ↑", "value"),
-        (f"{READ} ↑", "Δ none"),
-        (f"{FAR} ↓", "value"),
-        (f"{FAR} ↓", "Δ none"),
-    ]
-    assert list(table.frame.index) == ["none", "balanced", "full"]
+    found = made(small_study(), record)
+    table, sets = found["reconstruction: reading"], found["reconstruction: pictures"]
+    assert list(table.frame.columns) == [(f"{READ} ↑", "value"), (f"{READ} ↑", "Δ none")]
+    assert list(sets.frame.columns) == [(f"{FAR} ↓", "value"), (f"{FAR} ↓", "Δ none")]
+    assert list(table.frame.index) == list(sets.frame.index) == ["none", "balanced", "full"]
     zero = stats.binomtest(0, 10).proportion_ci(0.95, "exact").high
-    assert table.frame.iloc[0].tolist() == [
-        *(f"0.000 [0.000, {zero:.3f}]", "", "900.0 [880.4, 919.6]", "")
-    ]
+    assert table.frame.iloc[0].tolist() == [f"0.000 [0.000, {zero:.3f}]", ""]
+    assert sets.frame.iloc[0].tolist() == ["900.0 [880.4, 919.6]", ""]
     mean, low, high, _ = by_hand(BALANCED)
     assert table.frame.iloc[1, 1] == f"+{mean:.3f} [{low:+.3f}, {high:+.3f}]"
     between, within = 100 / 3, 100.0
     df = (between + within) ** 2 / (between**2 / 2)
     half = stats.t.ppf(0.975, df) * np.sqrt(between + within)
-    assert table.frame.iloc[1, 2] == f"810.0 [{810 - half:.1f}, {810 + half:.1f}]"
+    assert sets.frame.iloc[1, 0] == f"810.0 [{810 - half:.1f}, {810 + half:.1f}]"
     half = stats.t.ppf(0.975, (between + 200) ** 2 / (between**2 / 2)) * np.sqrt(between + 200)
-    assert table.frame.iloc[1, 3] == f"-90.0 [{-90 - half:.1f}, {-90 + half:.1f}]"
-    assert table.frame.iloc[2, 3] == f"-110.0 [{-110 - 27.7:.1f}, {-110 + 27.7:.1f}]"
+    assert sets.frame.iloc[1, 1] == f"-90.0 [{-90 - half:.1f}, {-90 + half:.1f}]"
+    assert sets.frame.iloc[2, 1] == f"-110.0 [{-110 - 27.7:.1f}, {-110 + 27.7:.1f}]"
     assert table.caption == "10 images, 10 words, photographs unknown; 3 seeds."
-    assert "Measured by SeqAcc/raw: a judge; FD-EffNetLite0/raw: a judge." in table.notes
+    assert "Measured by SeqAcc/raw: a judge." in table.notes
+    assert "Measured by FD-EffNetLite0/raw: a judge." in sets.notes
+
+
+@pytest.mark.parametrize(
+    ("metric", "family"),
+    [
+        *(
+            ("SeqAcc-either/raw", "reading"),
+            ("judges-agree/raw", "reading"),
+            ("NED/raw", "reading"),
+        ),
+        *(("mIoU", "masks"), ("mask-recall", "masks"), ("attention-AP", "masks")),
+        *(("KID-EffNetLite0/raw", "pictures"), ("effdist/raw", "pictures")),
+    ],
+)
+def test_every_metric_has_a_table(metric, family):
+    assert tables.family_of(metric) == family
 
 
 def test_a_value_is_as_by_hand(record):
@@ -86,7 +99,7 @@ def test_a_value_is_as_by_hand(record):
         stats.beta.ppf(0.025, x, effective - x + 1),
         stats.beta.ppf(0.975, x + 1, effective - x),
     )
-    found = made(small_study(), record)["reconstruction"].frame.iloc[1, 0]
+    found = made(small_study(), record)["reconstruction: reading"].frame.iloc[1, 0]
     assert found == f"0.400 [{low:.3f}, {high:.3f}]"
 
 
@@ -174,7 +187,7 @@ def test_the_best_is_bold_where_it_is_told_apart_from_all_others():
     record = record_of(
         {("none", READ): NONE, ("balanced", READ): one, ("full", READ): FULL}, whole=sets
     )
-    table = made(small_study(), record)["reconstruction"]
+    table = made(small_study(), record)["reconstruction: reading"]
     assert by_hand(FULL - one)[1] > 0
     assert table.bold == {(2, 0)}  # of distances of sets nothing is bold
     assert "**0.700 [" in render.markdown(table)
@@ -186,7 +199,7 @@ def test_ties_are_said_and_nothing_is_bold():
     nearly[0, :2] = 0
     record = record_of({("none", READ): NONE, ("balanced", READ): nearly, ("full", READ): FULL})
     assert by_hand(FULL - nearly)[1] <= 0
-    table = made(small_study(), record)["reconstruction"]
+    table = made(small_study(), record)["reconstruction: reading"]
     assert table.bold == frozenset()
     assert "SeqAcc/raw: full leads, not told apart from balanced." in table.notes
 
@@ -195,7 +208,7 @@ def test_the_best_of_a_metric_where_less_is_better_is_the_least():
     values = {(v, "effdist/raw"): FULL * 0 + x for v, x in (("none", 3), ("full", 1.0))}
     values["balanced", "effdist/raw"] = np.linspace(1.9, 2.1, 30).reshape(3, 10)
     table = made(small_study(metrics=(READ, "effdist/raw"), primary=None, secondary=()),
-                 record_of(values))["reconstruction"]  # fmt: skip
+                 record_of(values))["reconstruction: pictures"]  # fmt: skip
     assert table.bold == {(2, 0)}
 
 
@@ -207,7 +220,7 @@ def test_with_one_seed_nothing_trained_is_bold():
         primary=None,
         secondary=(),
     )
-    table = made(study, record)["reconstruction"]
+    table = made(study, record)["reconstruction: reading"]
     assert table.bold == frozenset()
     assert not any("leads" in note for note in table.notes)
     assert "One seed: intervals are over images" in results.text(study, record, [table])
@@ -225,7 +238,7 @@ def test_references_are_neither_best_nor_tied():
         primary=None,
         secondary=(),
     )
-    table = made(study, record)["reconstruction"]
+    table = made(study, record)["reconstruction: reading"]
     assert table.bold == {(1, 0)}
     mean, low, high, _ = by_hand(1 - FULL)
     assert table.frame.iloc[0, 1] == f"{mean:+.3f} [{low:+.3f}, {high:+.3f}]"
@@ -233,8 +246,11 @@ def test_references_are_neither_best_nor_tied():
 
 def test_a_mean_over_fewer_seeds_is_never_shown_as_the_mean(record):
     record.runs.loc[record.runs.variant == "full", "planned"] = 4
-    table = made(small_study(), record)["reconstruction"]
-    assert table.frame.loc["full"].tolist() == ["- (3/4 seeds)", "", "- (3/4 seeds)", ""]
+    found = made(small_study(), record)
+    table = found["reconstruction: reading"]
+    assert table.frame.loc["full"].tolist() == ["- (3/4 seeds)", ""]
+    sets = found["reconstruction: pictures"]
+    assert sets.frame.loc["full"].tolist() == ["- (3/4 seeds)", ""]
     assert table.bold == frozenset({(1, 0)})
 
 
@@ -246,8 +262,8 @@ def test_a_variant_without_any_score_is_a_gap(record):
     images = record.images[record.images.variant != "balanced"]
     record = replace(record, images=images, runs=runs)
     study = small_study()
-    table = made(study, record)["reconstruction"]
-    assert table.frame.loc["balanced"].tolist() == ["- (0/3 seeds)", "", "- (0/3 seeds)", ""]
+    table = made(study, record)["reconstruction: reading"]
+    assert table.frame.loc["balanced"].tolist() == ["- (0/3 seeds)", ""]
     text = results.text(study, record, [table])
     assert "balanced, reconstruction: seed 0: the stage train failed (RunError: nan);" in text
 
@@ -260,18 +276,18 @@ def test_unsupported_is_a_gap_with_its_reason_and_no_difference(record):
     record.runs.loc[mine, ["value", "low", "high"]] = np.nan
     record.runs.loc[mine, "reason"] = "10 of 10 samples are unsupported"
     study = small_study()
-    table = made(study, record)["reconstruction"]
-    assert table.frame.loc["balanced"].tolist() == ["-", "", "-", ""]
+    table = made(study, record)["reconstruction: reading"]
+    assert table.frame.loc["balanced"].tolist() == ["-", ""]
     text = results.text(study, record, [table])
     assert "balanced, reconstruction: 10 of 10 samples unsupported" in text
-    assert f"{FAR} (reconstruction: balanced): empty, as 10 of 10 samples are unsupported" in text
+    assert "empty, as" not in text  # said once, among the gaps
 
 
 def test_a_difference_is_over_the_samples_that_both_have():
     some = FULL.astype(float)
     some[:, 7:] = np.nan  # those that the system does not support
     record = record_of({("none", READ): NONE, ("balanced", READ): NONE, ("full", READ): some})
-    table = made(small_study(), record)["reconstruction"]
+    table = made(small_study(), record)["reconstruction: reading"]
     assert table.frame.loc["full"].iloc[0].startswith("1.000 [")
     assert table.frame.loc["full"].iloc[1].startswith("+1.000 [")
     row = summarise(small_study(), record).set_index("variant").loc["full"]
@@ -283,11 +299,11 @@ def test_lower_case_is_left_out_where_it_changes_nothing_and_kept_where_it_does(
     study = small_study(
         variants=(Variant(name="none"), Variant(name="full")), primary=None, secondary=()
     )
-    same = made(study, record_of(twin))["reconstruction"]
+    same = made(study, record_of(twin))["reconstruction: reading"]
     assert {c for c, _ in same.frame.columns} == {f"{READ} ↑"}
     assert same.notes[0] == f"{LOWER} is the same as {READ} on every sample, and left out."
     twin["full", LOWER] = FULL + (np.arange(10) == 9)
-    other = made(study, record_of(twin))["reconstruction"]
+    other = made(study, record_of(twin))["reconstruction: reading"]
     assert {c for c, _ in other.frame.columns} == {f"{READ} ↑", f"{LOWER} ↑"}
 
 
@@ -297,7 +313,7 @@ def test_the_ceiling_stands_below_and_has_no_difference():
     study = small_study(
         variants=(Variant(name="none"), Variant(name="full")), primary=None, secondary=()
     )
-    frame = made(study, record)["reconstruction"].frame
+    frame = made(study, record)["reconstruction: reading"].frame
     assert frame.loc["real pictures"].tolist() == ["0.990", ""]
 
 
@@ -324,12 +340,16 @@ def test_blocks_part_fonts_and_words():
     assert values["random strings", "full"] == "0.600"
     assert values["words", "none"] == "0.000"
     assert "seen fonts: 7 images; unseen fonts: 3 images; words: 5 images" in blocks.caption
-    assert found["reconstruction"].caption.startswith("10 images, 10 words, 5 photographs; 3")
+    assert found["reconstruction: reading"].caption.startswith(
+        "10 images, 10 words, 5 photographs; 3"
+    )
     assert "Photographs unknown" not in results.text(study, record, list(found.values()))
 
 
 def test_without_attributes_there_are_no_blocks(record):
-    assert list(made(small_study(), record)) == ["Declared contrasts", "reconstruction"]
+    assert list(made(small_study(), record)) == [
+        *("Declared contrasts", "reconstruction: reading", "reconstruction: pictures")
+    ]
     assert "Photographs unknown" in results.text(small_study(), record, [])
 
 
@@ -340,16 +360,16 @@ def test_tasks_have_tables_of_their_own(record):
         secondary=(Contrast(variant="full", against="none", task="editing"),),
     )
     found = made(study, merged(record, edited))
-    assert found["editing"].frame.loc["none"].iloc[0].startswith("1.000")
-    assert found["reconstruction"].frame.loc["none"].iloc[0].startswith("0.000")
+    assert found["editing: reading"].frame.loc["none"].iloc[0].startswith("1.000")
+    assert found["reconstruction: reading"].frame.loc["none"].iloc[0].startswith("0.000")
     assert found["Declared contrasts"].frame.iloc[1, 2].startswith("-0.300 [")
 
 
 def test_variants_of_another_manifest_have_no_difference(record):
     record.runs.loc[record.runs.variant == "balanced", "manifest"] = "0123"
     found = made(small_study(), record)
-    table = found["reconstruction"]
-    assert table.frame.loc["balanced"].iloc[[1, 3]].tolist() == ["", ""]
+    table = found["reconstruction: reading"]
+    assert table.frame.loc["balanced"].iloc[1] == ""
     assert table.frame.loc["full"].iloc[1].startswith("+0.700 [")
     assert "balanced was scored on other samples (manifest 0123): no Δ." in table.notes
     assert table.bold == frozenset()
@@ -367,8 +387,8 @@ def test_benchmarks_of_one_task_are_not_mixed(record):
         secondary=(),
     )
     found = made(study, merged(record, other))
-    assert found["reconstruction"].frame.loc["full"].iloc[0].startswith("0.700")
-    assert found[blurred.name].frame.loc["full"].iloc[0].startswith("0.000")
+    assert found["reconstruction: reading"].frame.loc["full"].iloc[0].startswith("0.700")
+    assert found[f"{blurred.name}: reading"].frame.loc["full"].iloc[0].startswith("0.000")
     assert found["Declared contrasts"].frame.iloc[0, 2].startswith("-1.000")
 
 
@@ -379,7 +399,8 @@ def test_written_from_the_same_values_twice_it_is_the_same_bytes(record, tmp_pat
     assert [str(f) for f in files] == [
         *("contrasts.csv", "scores.csv", "table.html", "table.md"),
         *("tables/declared-contrasts.csv", "tables/declared-contrasts.tex"),
-        *("tables/reconstruction.csv", "tables/reconstruction.tex"),
+        *("tables/reconstruction-pictures.csv", "tables/reconstruction-pictures.tex"),
+        *("tables/reconstruction-reading.csv", "tables/reconstruction-reading.tex"),
     ]
     for file in files:
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
@@ -403,7 +424,7 @@ def test_published_rows_stand_with_their_source(record):
         secondary=(),
         seeds=(0,),
     )
-    table = made(study, record_of(values))["reconstruction"]
+    table = made(study, record_of(values))["reconstruction: reading"]
     at = table.frame.index.get_loc("DreamText, published [1]")
     assert table.frame.iloc[at].tolist() == ["0.94", ""]
     (note,) = [n for n in table.notes if n.startswith("[1]")]
