@@ -15,6 +15,7 @@ from benchmarks.commands import (  # noqa: F401 - two add to study's
     data,
     grid,
     masks,
+    metrics,
     scale,
     study,
     watch,
@@ -41,6 +42,7 @@ app.add_typer(masks.app, name="masks")
 app.add_typer(baselines.app, name="baselines")
 app.add_typer(benchmark.app, name="benchmark")
 scale.register(app)
+metrics.register(app)
 
 Overrides = Annotated[
     list[str] | None,

@@ -95,6 +95,7 @@ METRICS = [
         reads="raw",
         view="whole",
         interval="bootstrap over images",
+        agrees_with=("torchmetrics", "scikit-image"),
         measure=partial(background_score, source="raw", kind=kind, place=place),
     )
     for kind, unit in (("PSNR", "dB"), ("SSIM", "similarity"), ("MSE", "squared intensity 0..1"))

@@ -67,6 +67,7 @@ class Metric:
         reads: which images (or the saved attention) it looks at.
         view: whole images, or crops of the region.
         interval: where the 95 % interval comes from.
+        agrees_with: libraries whose own numbers it has, as tests show.
         measure: computes it. Raises `Unavailable` or `UserError` with the reason where data or
             weights do not allow it; any other error is a bug and fails the scoring.
     """
@@ -78,6 +79,7 @@ class Metric:
     reads: Source | Literal["attention"]
     view: Literal["whole", "crop"]
     interval: Interval
+    agrees_with: tuple[str, ...] = ()
     measure: Callable[["Session"], Measured]
 
 

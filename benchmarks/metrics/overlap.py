@@ -192,6 +192,13 @@ def at_timestep(name: str) -> Metric | None:
     return _metric(name, partial(mean_score, timestep=float(match[2]), kind=KINDS[match[1]]))
 
 
+_AGREES = {
+    "mIoU": ("torchmetrics",),
+    "mask-precision": ("scikit-learn",),
+    "mask-recall": ("scikit-learn",),
+}
+
+
 def _metric(name: str, measure, interval: Interval = "bootstrap over images") -> Metric:
     return Metric(
         name=name,
@@ -201,6 +208,7 @@ def _metric(name: str, measure, interval: Interval = "bootstrap over images") ->
         reads="attention",
         view="whole",
         interval=interval,
+        agrees_with=_AGREES.get(name.partition("@")[0], ()),
         measure=measure,
     )
 

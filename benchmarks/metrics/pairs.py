@@ -96,10 +96,18 @@ def similarity(session: Session, *, source: Source, of: Network) -> Measured:
 
 def _metrics() -> list[Metric]:
     distance: dict[str, Any] = {"direction": "lower", "unit": "distance", "view": "whole"}
-    cosine: dict[str, Any] = {"direction": "higher", "unit": "cosine", "view": "crop"}
+    cosine: dict[str, Any] = {
+        "direction": "higher",
+        "unit": "cosine",
+        "view": "crop",
+        "agrees_with": ("transformers",),
+    }
     functions: dict[str, tuple[Any, dict[str, Any]]] = {
         "effdist": (effdist, {"version": 2, **distance}),  # of 1: never in editing
-        "LPIPS": (lpips_distance, {"version": 2, **distance}),
+        "LPIPS": (
+            lpips_distance,
+            {"version": 2, "agrees_with": ("lpips", "torchmetrics"), **distance},
+        ),
         "CLIP-similarity": (partial(similarity, of="CLIP"), {"version": 1, **cosine}),
         "DINOv2-similarity": (partial(similarity, of="DINOv2"), {"version": 1, **cosine}),
     }

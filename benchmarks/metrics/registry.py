@@ -6,6 +6,11 @@
 
 Names end in what they read: `SeqAcc/raw` reads the network's own image, `SeqAcc/composited` the
 one with the old pixels put back outside the region. The two never share a column.
+`dreamtext metrics` prints them all.
+
+torchmetrics computes what it computes as the field does: SSIM, PSNR and MSE, and edit distances.
+FID and KID are clean-fid's, LPIPS is lpips' (torchmetrics' is the same, but downloads its trunk).
+Our own are the scores of masks, which it has not, or not for each character by itself.
 """
 
 import difflib

@@ -5,6 +5,9 @@
     KID-pytorch, FID-pytorch           Inception-v3 by pytorch-fid, as this field's papers
     FD-DINOv2                          DINOv2's class token (Stein et al. 2023)
 
+torchmetrics has FID and KID too, on a third copy of Inception-v3 that it downloads, with another
+resize. Its Frechet formula agrees with ours, but its FID is neither of the two above: not used.
+
 `/truth` compares two halves of the real set: what equal distributions measure.
 """
 
@@ -83,6 +86,7 @@ METRICS = [
         reads=source,
         view="whole",
         interval="random halves" if source == "truth" else "jackknife over images",
+        agrees_with=("clean-fid",),
         measure=partial(set_distance, source=source, of=of, kernel=kernel),
     )
     for name, (of, kernel) in NETWORKS.items()

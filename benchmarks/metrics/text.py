@@ -158,6 +158,7 @@ def _metrics() -> list[Metric]:
             "direction": "lower" if rule == "CER" else "higher",
             "unit": "fraction",
             "view": "crop",
+            "agrees_with": ("torchmetrics",) if rule in ("NED", "CER") else (),
         }
         for source in (*painted, "truth"):
             measure = partial(accuracy, source=source, rule=rule, crop=crop)

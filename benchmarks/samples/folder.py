@@ -229,8 +229,8 @@ class SampleFolder:
         file = self.path / ATTENTION_META
         if not file.is_file() or not (self.path / ATTENTION).is_file():
             raise Unavailable(
-                "no saved attention (attention.npz): only our own models save it, on the task "
-                "reconstruction"
+                "no saved attention (attention.npz): only our own models save it, and in editing "
+                "only where the true pictures are known"
             )
         return json.loads(file.read_text())
 

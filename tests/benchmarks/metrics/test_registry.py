@@ -319,5 +319,32 @@ def test_rules_of_comparison(reading, word, strict, ci, folded, ned):
     assert found == pytest.approx([strict, ci, folded, ned])
 
 
+def test_cer_is_torchmetrics_over_all_words(tmp_path, options, monkeypatch):
+    from torchmetrics.text import CharErrorRate
+
+    folder = write_folder(tmp_path / "samples", 4)
+    words = [r.word for r in SampleFolder(folder).records]
+    readings = [words[0], words[1] + "XY", "", words[3][::-1]]
+    monkeypatch.setattr(text, "read", lambda *_: readings)
+    (found,) = score_samples(folder, ["CER/raw"], options)
+    assert found.value == pytest.approx(float(CharErrorRate()(readings, words)))
+    assert list(found.per_image.values())[1:3] == [2 / len(words[1]), 1]
+    assert found.low < found.value < found.high
+
+
+def test_the_command_line_lists_every_metric():
+    from typer.testing import CliRunner
+
+    from benchmarks.cli import app
+
+    shown = CliRunner(env={"COLUMNS": "250"}).invoke(app, ["metrics"]).output
+    for name in registered():
+        assert name.split("/")[0] in shown
+    line = next(text for text in shown.splitlines() if "CER " in text and "rectified" not in text)
+    assert "raw, composited, truth" in line
+    assert "lower, fraction" in line
+    assert "torchmetrics" in line
+
+
 def test_readings_are_normalised():
     assert normalise("ＡＢ c！") == "ABc!"
