@@ -161,7 +161,8 @@ class Study:
         if "seed" in where:
             seeds = tuple(s for s in seeds if str(s) in str(where["seed"]).split("|"))
         if "task" in where:
-            benchmarks = tuple(b for b in benchmarks if b.task in where["task"].split("|"))
+            asked = set(where["task"].split("|"))
+            benchmarks = tuple(b for b in benchmarks if {b.task, b.name} & asked)
         if not (variants and seeds and benchmarks):
             raise UserError(f"no cell of study '{self.name}' matches {where}")
         if n is not None:

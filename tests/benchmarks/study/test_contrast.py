@@ -56,3 +56,20 @@ def test_a_part_of_a_study_keeps_the_contrasts_it_still_has():
 @pytest.mark.parametrize("name", study_names())
 def test_every_study_that_comes_along_declares_a_primary_contrast(name):
     assert load_study(name).primary
+
+
+def test_benchmarks_of_one_task_are_contrasted_and_kept_by_their_names() -> None:
+    study = load_study("fonts")
+    assert study.primary.task == "reconstruction, unseen fonts"
+    kept = study.narrowed(where={"task": "reconstruction, unseen fonts"})
+    assert [b.fonts for b in kept.benchmarks] == ["unseen"]
+    assert kept.primary == study.primary
+    assert len(study.narrowed(where={"task": "reconstruction"}).benchmarks) == 5
+
+
+@pytest.mark.parametrize("name", ["fonts", "label_noise", "robustness"])
+def test_studies_of_the_world_plan_distinct_cells(name: str, tmp_path) -> None:
+    study = load_study(name)
+    cells = study.narrowed(n=8, seeds=[0]).cells(tmp_path)
+    assert len({cell.score.name for cell in cells}) == len(cells)
+    assert len(cells) == len(study.variants) * len(study.benchmarks)
