@@ -27,8 +27,8 @@ def write(study: Study, cells: Sequence[Cell], folder: Path) -> None:
     if plots.training(study, cells, folder / "training.png"):
         figures.append("training.png")
     for benchmark in study.benchmarks:
-        name = f"sheet-{benchmark.task}.png"
-        if plots.sheet(study, cells, folder / name, task=benchmark.task):
+        name = f"sheet-{'-'.join(benchmark.name.replace(',', '').split())}.png"
+        if plots.sheet(study, cells, folder / name, task=benchmark.name):
             figures.append(name)
     (folder / "report.html").write_text(_page(study, (folder / "table.md").read_text(), figures))
     write_json(folder / PROVENANCE, provenance(study, cells))  # last: see `shows`

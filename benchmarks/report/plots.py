@@ -33,7 +33,7 @@ def _save(figure: "Figure", path: Path) -> None:
 def scores(study: Study, table: "pd.DataFrame", path: Path) -> None:
     """One panel a metric and row a task: mean over seeds with its interval, each seed a dot."""
     metrics = [m for m in study.metrics if m in set(table.metric)]
-    tasks = [b.task for b in study.benchmarks]
+    tasks = [b.name for b in study.benchmarks]
     figure = _figure(len(metrics), len(tasks))
     axes = figure.subplots(len(tasks), len(metrics), squeeze=False)
     for row, task in enumerate(tasks):
@@ -120,7 +120,7 @@ def sheet(
 
     chosen = {}
     for cell in cells:
-        if cell.benchmark.task == task and cell.done:
+        if cell.benchmark.name == task and cell.done:
             chosen.setdefault(cell.variant.name, cell)
     if not chosen:
         return False
