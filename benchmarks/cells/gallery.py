@@ -120,7 +120,7 @@ def _write(gallery: Gallery, folder: Path) -> None:
         top = maps.max(axis=(2, 3)).astype(np.float32)
         scaled = maps / np.maximum(top, 1e-12)[..., None, None]
         arrays |= {name: (scaled * 255).round().astype(np.uint8), _TOP + name: top}
-    np.savez_compressed(folder / MAPS, **arrays)
+    np.savez_compressed(folder / MAPS, allow_pickle=False, **arrays)
 
 
 def _first(gallery: Gallery, n: int) -> Gallery:

@@ -132,7 +132,21 @@ def export_checkpoint(
     typer.echo(file)
 
 
+def export_unet(
+    model: Annotated[Path, typer.Argument(help="Folder of a trained or imported model")],
+    folder: Annotated[Path, typer.Argument(help="The diffusers folder to write")],
+) -> None:
+    """Write a model's U-Net as a diffusers folder: what `model.unet.weights` starts from."""
+    from dreamtext.errors import UserError
+    from dreamtext.weights.checkpoints import load_model
+
+    if folder.exists():
+        raise UserError(f"{folder} exists already; name a folder that does not")
+    load_model(model).unet.save_pretrained(folder)
+    typer.echo(folder)
+
+
 def register(app: typer.Typer) -> None:
-    """Put the four commands beside the others."""
-    for command in (doctor, plan_memory, import_checkpoint, export_checkpoint):
+    """Put the five commands beside the others."""
+    for command in (doctor, plan_memory, import_checkpoint, export_checkpoint, export_unet):
         app.command(command.__name__.replace("_", "-"))(command)

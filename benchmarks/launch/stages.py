@@ -52,6 +52,8 @@ def config_of(run: Run) -> Config:
 
 
 def train_stage(run: Run, should_stop: ShouldStop) -> None:
+    from benchmarks.metrics.options import Options
+    from benchmarks.metrics.snapshot import SnapshotReader
     from dreamtext.data import open_dataset
     from dreamtext.training.loop import train
     from dreamtext.weights.starting import weight_hashes
@@ -64,6 +66,7 @@ def train_stage(run: Run, should_stop: ShouldStop) -> None:
         open_dataset(config.data, "train"),
         open_dataset(config.data, "validation"),
         should_stop=should_stop,
+        read=SnapshotReader(Options.of(config)),
     )
 
 

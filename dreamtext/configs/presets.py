@@ -137,6 +137,7 @@ def smoke() -> Config:
             "training.self_attention=mixed",
             "training.checkpoint_every=10",
             "training.validate_every=20",
+            "training.validate_words=8",
             "sampling.steps=4",
         ),
     )

@@ -327,6 +327,7 @@ class TrainingConfig(Checked):
     data_workers: int = option(0, identity=False)
     checkpoint_every: int = option(200, identity=False)
     validate_every: int = option(300, identity=False)
+    validate_words: int = option(96, identity=False)  # painted and read at each validation
     log_every: int = option(10, identity=False)
 
     def check(self) -> None:

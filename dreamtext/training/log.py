@@ -19,6 +19,11 @@ class Log:
             with open(self.path, "a") as file:
                 file.write(json.dumps(values) + "\n")
 
+    def cpu_s(self) -> float:
+        """CPU seconds that the run has taken, as far as its last line tells."""
+        told = [line["cpu_s"] for line in read_log(self.path) if "cpu_s" in line]
+        return told[-1] if told else 0.0
+
     def truncate(self, step: int) -> None:
         """Drop what was logged after `step`, or half written: it is about to be repeated."""
         if not self.enabled:

@@ -160,16 +160,21 @@ def train(
     *,
     should_stop: Callable[[], bool] = lambda: False,
     accelerator: Accelerator | None = None,
+    read: validation.Read | None = None,
 ) -> DreamText:
     """Train in `folder`, from its newest checkpoint on if it has one; returns the final model.
 
     Writes `log.jsonl`, `checkpoints/`, `validation/` and, at the end, `model/` (averaged weights).
     Killed at any instant and called again, it ends with the same weights as if left alone.
 
+    Args:
+        read: scores painted held-out words at each validation, for the log.
+
     Raises:
         Interrupted: `should_stop()` became true; everything is saved.
         RunError: the loss is not finite.
     """
+    clock = time.process_time()
     accelerator = accelerator or accelerate(config)
     rank, ranks = accelerator.process_index, accelerator.num_processes
     training, writer = config.training, accelerator.is_main_process
@@ -184,6 +189,7 @@ def train(
     start = trainer.resume()
     log = Log(folder, enabled=writer)
     log.truncate(start or -1)
+    clock -= log.cpu_s()
     if start == 0 and (scores := pretrain(trainer.model, dataset)):
         log.append({"step": 0, **scores})
     order = StepOrder(config, dataset, start, rank, ranks)
@@ -211,10 +217,12 @@ def train(
                 _refuse_infinite(values, done)
                 bar.set_postfix({k: f"{v:.4f}" for k, v in values.items()}, refresh=False)
                 speed = (done - start) / (time.monotonic() - began)
-                log.append({"step": done, **values, "steps_per_s": round(speed, 3)})
+                cpu_s = round(time.process_time() - clock, 2)
+                pace = {"steps_per_s": round(speed, 3), "cpu_s": cpu_s}
+                log.append({"step": done, **values, **pace})
             if writer and (done % training.validate_every == 0 or last):
                 with trainer.average.applied():
-                    log.append(validation.validate(trainer.model, held_out, folder, done))
+                    log.append(validation.validate(trainer.model, held_out, folder, done, read))
                 trainer.model.train()
             stopping = trainer.agreed(should_stop()) and not last
             if writer and (done % training.checkpoint_every == 0 or last or stopping):

@@ -1,6 +1,7 @@
 """What a run shows of itself while it trains: where it attends, and a small sheet of its words."""
 
 from collections import defaultdict
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from dreamtext.configs.sections import MaskConfig
-from dreamtext.data.sample import Batch, Dataset
+from dreamtext.data.sample import Batch, Dataset, Sample
 from dreamtext.files import VALIDATION
 from dreamtext.networks.attention import Maps
 from dreamtext.networks.model import DreamText
@@ -23,10 +24,18 @@ SHOWN = 8
 CHUNK = 8  # samples at a time: at 512 x 512 all at once would not fit a large GPU
 NOISE_LEVEL = 0.6
 
+# (painted pictures (N, H, W, 3) uint8, their samples) -> scores by name
+Read = Callable[[np.ndarray, Sequence[Sample]], dict[str, float]]
+
 
 @torch.no_grad()
-def validate(model: DreamText, held_out: Dataset, folder: Path, step: int) -> dict[str, Any]:
-    """How attention lies on held-out samples, and a sheet of repainted words.
+def validate(
+    model: DreamText, held_out: Dataset, folder: Path, step: int, read: Read | None = None
+) -> dict[str, Any]:
+    """How attention lies on held-out samples, how repainted words are read, and a sheet of some.
+
+    Args:
+        read: scores the repainted `training.validate_words`; without it only a few are painted.
 
     Returns, where samples have character masks (else None):
         validation_miou: of the latent character masks.
@@ -35,6 +44,7 @@ def validate(model: DreamText, held_out: Dataset, folder: Path, step: int) -> di
             remembers the characters hides that the others forgot them; these do not.
         inside: the same share of A_bar.   retrieval: the share of words whose own crop's embedding
             is the nearest.
+        validation_<score>: what `read` gives, over `validation_words` words.
     """
     model.eval()
     config, device = model.config, next(model.parameters()).device
@@ -50,14 +60,22 @@ def validate(model: DreamText, held_out: Dataset, folder: Path, step: int) -> di
         text = model.text_encoder(batch.tokens)[:, : config.data.max_length]
         words.append(model.heads.embed_text(text))
         crops.append(model.heads.embed_visual(model.glyph_encoder(batch.crop)))
-    few = collator(config)(samples[:SHOWN]).to(device)
-    painted = composite(repaint(model, few, noise[:SHOWN], config.sampling), few)
+    count = min(len(held_out), config.training.validate_words if read else SHOWN)
+    samples, raw = [held_out[i] for i in range(count)], []
+    noise = noise_for(config, range(count))
+    for start in range(0, count, CHUNK):
+        batch = collator(config)(samples[start : start + CHUNK]).to(device)
+        raw.append(repaint(model, batch, noise[start : start + CHUNK], config.sampling).cpu())
+    few = collator(config)(samples[:SHOWN])
+    painted = composite(torch.cat(raw)[:SHOWN], few)
     path = folder / VALIDATION / f"step-{step:08d}.png"
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = torch.cat([few.image, few.masked_image, painted]).unflatten(0, (3, -1))
     cv2.imwrite(str(path), _sheet(rows)[..., ::-1])
     means = {name: _mean(torch.cat(values)) for name, values in scores.items()}
     layers = [name.removeprefix("miou/") for name in means if name.startswith("miou/")]
+    pictures = _pixels(torch.cat(raw).permute(0, 2, 3, 1))
+    readings = read(pictures, samples) if read else {}
     return {
         "step": step,
         "validation_miou": means["miou"],
@@ -68,6 +86,8 @@ def validate(model: DreamText, held_out: Dataset, folder: Path, step: int) -> di
         },
         "retrieval": round(losses.retrieval(torch.cat(words), torch.cat(crops)).item(), 5),
         "noise_level": NOISE_LEVEL,
+        **{f"validation_{name}": round(value, 5) for name, value in readings.items()},
+        **({"validation_words": count} if read else {}),
     }
 
 
@@ -99,5 +119,9 @@ def _mean(values: Tensor) -> float | None:
 
 def _sheet(rows: Tensor) -> np.ndarray:
     """(R, N, 3, H, W) in [-1, 1] -> one (R H, N W, 3) uint8 picture."""
-    grid = rows.permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)
-    return ((grid.cpu().numpy() + 1) * 127.5).round().clip(0, 255).astype(np.uint8)
+    return _pixels(rows.permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1))
+
+
+def _pixels(pictures: Tensor) -> np.ndarray:
+    """[-1, 1] -> uint8."""
+    return ((pictures.cpu().numpy() + 1) * 127.5).round().clip(0, 255).astype(np.uint8)

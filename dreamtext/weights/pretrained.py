@@ -4,7 +4,6 @@ Nothing is fetched: a configuration names a path, or the part starts at random.
 """
 
 import re
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +13,7 @@ from dreamtext.networks.glyph_encoder import ViTSTR
 from dreamtext.networks.model import DreamText
 from dreamtext.weights import released_layout as layout
 from dreamtext.weights.files import Shapes, read_tensors, refuse_mismatch, shapes_of
-from dreamtext.weights.starting import weight_file
+from dreamtext.weights.starting import FOLDER_FILES, weight_file
 
 
 def load(model: DreamText) -> None:
@@ -48,13 +47,24 @@ def _load(model: DreamText, part: str, path: str, fresh: set[str]) -> None:
     expected = {n: s for n, s in shapes_of(module.state_dict()).items() if n not in fresh}
     file = weight_file(path, part)
     tensors = read_tensors(file)
-    if not Path(path).is_dir():
-        tensors = _from_original(tensors, expected, part, model)
-    else:
+    if file.name in FOLDER_FILES:
         tensors = _current_names(tensors)
+    else:
+        tensors = _from_original(tensors, expected, part, model)
     given = {n: v for n, v in tensors.items() if n not in fresh}
+    if part == "unet":
+        _widen_input(given, model.config.model.segmentation.channels)
     refuse_mismatch(expected, shapes_of(given), str(file))
     _copy(module, given)
+
+
+def _widen_input(tensors: dict[str, Tensor], channels: int) -> None:
+    """Let the U-Net's input have further channels that it does not look at yet, as Stable
+    Diffusion's inpainting model started from the one without a mask."""
+    first = tensors.get("conv_in.weight")
+    if first is not None and channels:
+        new = first.new_zeros(first.shape[0], channels, *first.shape[2:])
+        tensors["conv_in.weight"] = torch.cat([first, new], dim=1)
 
 
 def _from_original(

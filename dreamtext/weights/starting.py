@@ -4,6 +4,7 @@ They decide a run's result, wherever they lie, so their content is part of its i
 paths are not. Imports no torch: planning a study asks for this.
 """
 
+import sys
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,17 +12,20 @@ from dreamtext.configs.sections import Config
 from dreamtext.errors import UserError
 from dreamtext.files import file_hash
 
-_FOLDER_FILES = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")
+FOLDER_FILES = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")
+_CHECKOUT = Path(__file__).resolve().parents[2]
 _INNER = {"unet": "unet", "autoencoder": "vae"}  # a part's folder in a diffusers pipeline
 
 
 def weight_file(path: str | Path, part: str) -> Path:
     """The file of a part in a diffusers folder (its own or the whole pipeline's), or the path.
 
+    What comes along with the project is found from any folder: `results/models/base`.
+
     Raises:
         UserError: there is no such file, or the folder holds no weights of the part.
     """
-    path = Path(path)
+    path = _here_or_along(Path(path))
     if path.is_file():
         return path
     if not path.is_dir():
@@ -31,13 +35,24 @@ def weight_file(path: str | Path, part: str) -> Path:
         )
     inner = _INNER.get(part, "")
     for folder in (path, path / inner):
-        for name in _FOLDER_FILES:
+        for name in FOLDER_FILES:
             if (folder / name).is_file():
                 return folder / name
     raise UserError(
-        f"{path} is not a diffusers folder of the {part}: expected {_FOLDER_FILES[0]} in it or in "
+        f"{path} is not a diffusers folder of the {part}: expected {FOLDER_FILES[0]} in it or in "
         f"its folder {inner}"
     )
+
+
+def _here_or_along(path: Path) -> Path:
+    """The path itself if it is there, else the same in the checkout or the installed wheel."""
+    if path.exists() or path.is_absolute():
+        return path
+    inside = Path(*path.parts[1:]) if path.parts[:1] == ("results",) else path
+    for along in (_CHECKOUT / path, Path(sys.prefix, "share", "dreamtext") / inside):
+        if along.exists():
+            return along
+    return path
 
 
 def weight_hashes(config: Config) -> dict[str, str]:

@@ -55,6 +55,16 @@ def test_a_kept_cell_says_what_its_runs_said(study, runs, cell):
     assert {"word", "source_word", "NED/raw", "mIoU"} <= set(cell.scored.per_image())
     assert cell.scored.log() == there.log()
     assert len(cell.scored.log()) >= 12
+    snapshots = [line for line in cell.scored.log() if "validation_NED" in line]
+    assert [line["step"] for line in snapshots] == [6, 12]
+    for line in snapshots:
+        assert line["validation_words"] == 8
+        assert 0 <= line["validation_SeqAcc"] <= line["validation_NED"] <= 1
+        assert all(0 <= layer["miou"] <= 1 for layer in line["layers"].values())
+        assert line["layers"]
+    seconds = [line["cpu_s"] for line in cell.scored.log() if "cpu_s" in line]
+    assert seconds == sorted(seconds)
+    assert seconds[0] > 0
     assert cell.scored.provenance() == json.loads(json.dumps(there.provenance()))
     assert list(cell.scored.provenance()) == ["train", "sample", "score"]
 

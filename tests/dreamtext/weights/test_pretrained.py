@@ -5,17 +5,19 @@ from types import SimpleNamespace
 import pytest
 import torch
 from diffusers import AutoencoderKL
+from helpers import small
 from helpers.paths import RELEASED_MODEL as FIXTURE
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from benchmarks.commands.scale import export_unet
 from dreamtext.configs.schema import override
 from dreamtext.configs.sections import Config
 from dreamtext.errors import RunError, UserError
 from dreamtext.networks.model import DreamText, build_unet
-from dreamtext.weights import pretrained
+from dreamtext.weights import pretrained, starting
 from dreamtext.weights import released_layout as layout
-from dreamtext.weights.checkpoints import import_released
+from dreamtext.weights.checkpoints import import_released, save_model
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +28,8 @@ def imported():
 def fresh(config: Config, *overrides: str) -> DreamText:
     """Another start, with a small image encoder to be quick."""
     torch.manual_seed(9)
-    small = ("model.glyph.kind=conv", "model.glyph.height=16", "model.glyph.width=48")
-    return DreamText(override(config, [*small, "model.glyph.features=32", *overrides]))
+    little = ("model.glyph.kind=conv", "model.glyph.height=16", "model.glyph.width=48")
+    return DreamText(override(config, [*little, "model.glyph.features=32", *overrides]))
 
 
 def text_attention_names(module: nn.Module) -> set[str]:
@@ -127,3 +129,43 @@ def test_wrong_files_are_named(imported, tmp_path):
     build_unet(wider).save_pretrained(tmp_path / "unet")
     with pytest.raises(RunError, match=r"misshapen: conv_in\.weight"):
         pretrained.load(fresh(imported.config, f"model.unet.weights={tmp_path}"))
+
+
+def test_a_further_condition_of_the_unet_starts_unseen(tmp_path):
+    config = small.config("model.segmentation.channels=8", f"model.unet.weights={tmp_path}")
+    saved = build_unet(small.config())
+    saved.save_pretrained(tmp_path)
+    model = DreamText(config)
+    pretrained.load(model)
+    first, own = saved.conv_in.weight, model.unet.conv_in.weight
+    assert torch.equal(own[:, : first.shape[1]], first)
+    assert own.shape[1] == first.shape[1] + 8
+    assert not own[:, first.shape[1] :].any()
+
+
+def test_weights_that_come_along_are_found_from_any_folder(tmp_path, monkeypatch):
+    along = tmp_path / "checkout" / "results" / "models" / "mine"
+    build_unet(small.config()).save_pretrained(along)
+    monkeypatch.setattr(starting, "_CHECKOUT", tmp_path / "checkout")
+    monkeypatch.chdir(tmp_path)
+    assert starting.weight_file("results/models/mine", "unet").parent == along
+    with pytest.raises(UserError, match="which is not there"):
+        starting.weight_file("results/models/other", "unet")
+
+
+def test_an_exported_unet_is_what_another_model_starts_from(tmp_path):
+    torch.manual_seed(3)
+    trained = DreamText(small.config())
+    save_model(trained, tmp_path / "model")
+    export_unet(tmp_path / "model", tmp_path / "base")
+    torch.manual_seed(4)
+    model = DreamText(small.config(f"model.unet.weights={tmp_path / 'base'}"))
+    attention = model.unet.down_blocks[0].attentions[0].transformer_blocks[0]
+    own = attention.attn2.to_q.weight.clone()
+    pretrained.load(model)
+    there = trained.unet.down_blocks[0].attentions[0].transformer_blocks[0]
+    assert torch.equal(model.unet.conv_in.weight, trained.unet.conv_in.weight)
+    assert torch.equal(attention.attn1.to_q.weight, there.attn1.to_q.weight)
+    assert torch.equal(attention.attn2.to_q.weight, own)  # the text attention starts anew
+    with pytest.raises(UserError, match="exists already"):
+        export_unet(tmp_path / "model", tmp_path / "base")
