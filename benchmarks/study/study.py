@@ -100,8 +100,10 @@ class Study:
     seeds: tuple[int, ...] = (0, 1, 2)
     benchmarks: tuple[Benchmark, ...] = (RECONSTRUCTION, EDITING)
     metrics: tuple[str, ...] = (
-        *("SeqAcc/raw", "SeqAcc-either/raw", "judges-agree/raw", "SeqAcc-ci/raw", "NED/raw"),
-        *("mIoU", "attention-AP"),
+        *("SeqAcc/raw", "SeqAcc-either/raw", "judges-agree/raw", "SeqAcc-ci/raw"),
+        *("NED/raw", "CER/raw"),
+        *("mIoU", "mask-precision", "mask-recall", "mask-boundary-F"),
+        *("attention-AP", "attention-mass"),
         *("KID-EffNetLite0/raw", "FD-EffNetLite0/raw"),
         *("FID/raw", "FID-pytorch/raw", "LPIPS/raw"),  # where their weights are given
         *("effdist/raw", "glyph-similarity/raw"),
