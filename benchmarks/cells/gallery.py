@@ -3,7 +3,8 @@
 gallery.webp   a row a kind of picture (truth, target, raw, composited), a column a sample
 gallery.json   the samples and words, and how the sheet is cut
 gallery.npz    attention as bytes: `<t:g>` is A_bar (n, L, h, w), `<t:g>/<layer>` one layer;
-               255 is each map's largest value, which stands in `top <name>` (n, L)
+               255 is each map's largest value, which stands in `top <name>` (n, L); where known
+               `characters` (n, H, W), the true masks of the painted word, 1 its first character
 """
 
 import json
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.samples.folder import ATTENTION, SampleFolder
+from benchmarks.samples.folder import ATTENTION, Record, SampleFolder, Unavailable
 
 if TYPE_CHECKING:
     from dreamtext.configs.sections import MaskConfig
@@ -25,6 +26,7 @@ LIMIT = 1_000_000  # bytes of a pack
 _TALLEST = 128  # pixels; taller pictures are made smaller
 _CELLS = 16  # a layer's map has at most as many cells a side
 _TOP = "top "
+_CHARACTERS = "characters"
 _QUALITY = 90  # of WebP: for looking at, not for scoring
 
 
@@ -37,6 +39,8 @@ class Gallery:
         pictures: (n, H, W, 3) uint8 by kind.
         maps: attention (n, L, h, w) float32 in 0..1: A_bar by noise level (`0.6`), each layer at
             the middle level (`0.6/<layer>`); empty where none was saved.
+        characters: (n, H, W) uint8 index maps, where i + 1 is the painted word's i-th character; 0
+            everywhere of a sample whose true masks are unknown, None where all are.
     """
 
     ids: list[str]
@@ -44,6 +48,7 @@ class Gallery:
     words: list[str]
     pictures: dict[str, np.ndarray]
     maps: dict[str, np.ndarray]
+    characters: np.ndarray | None = None
 
 
 def collect(folder: Path, masks: "MaskConfig", n: int = SHOWN) -> Gallery:
@@ -64,6 +69,7 @@ def collect(folder: Path, masks: "MaskConfig", n: int = SHOWN) -> Gallery:
         words=[r.word for r in records],
         pictures=pictures,
         maps=_maps(samples, places, longest, masks) if (folder / ATTENTION).exists() else {},
+        characters=_characters(samples, records, next(iter(pictures.values())).shape[1:3]),
     )
 
 
@@ -91,14 +97,16 @@ def read(folder: Path) -> Gallery:
         maps = {
             name: arrays[name] / np.float32(255) * arrays[_TOP + name][..., None, None]
             for name in arrays.files
-            if not name.startswith(_TOP)
+            if not name.startswith((_TOP, _CHARACTERS))
         }
+        characters = arrays.get(_CHARACTERS)
     return Gallery(
         ids=about["ids"],
         source_words=about["source_words"],
         words=about["words"],
         pictures=dict(zip(about["sources"], rows, strict=True)),
         maps=maps,
+        characters=characters,
     )
 
 
@@ -116,6 +124,8 @@ def _write(gallery: Gallery, folder: Path) -> None:
     }
     (folder / ABOUT).write_text(json.dumps(about) + "\n")
     arrays: dict[str, np.ndarray] = {}
+    if gallery.characters is not None:
+        arrays[_CHARACTERS] = gallery.characters
     for name, maps in gallery.maps.items():
         top = maps.max(axis=(2, 3)).astype(np.float32)
         scaled = maps / np.maximum(top, 1e-12)[..., None, None]
@@ -130,6 +140,7 @@ def _first(gallery: Gallery, n: int) -> Gallery:
         words=gallery.words[:n],
         pictures={k: v[:n] for k, v in gallery.pictures.items()},
         maps={k: v[:n] for k, v in gallery.maps.items()},
+        characters=None if gallery.characters is None else gallery.characters[:n],
     )
 
 
@@ -150,6 +161,26 @@ def _stack(pictures: list[np.ndarray]) -> np.ndarray:
     if all(p.shape[:2] == (size[1], size[0]) for p in pictures):
         return np.stack(pictures)
     return np.stack([np.asarray(Image.fromarray(p).resize(size)) for p in pictures])
+
+
+def _characters(
+    samples: SampleFolder, records: list[Record], size: tuple[int, int]
+) -> np.ndarray | None:
+    """True index maps (n, height, width) of these lines; None where there are none at all."""
+    from PIL import Image
+
+    try:
+        maps, known = samples.characters
+    except Unavailable:
+        return None
+    places = {record.id: place for place, record in enumerate(samples.records)}
+    found = np.zeros((len(records), *size), np.uint8)
+    for own, record in zip(found, records, strict=True):
+        place = places.get(record.id)
+        if place is not None and known[place]:
+            nearest = Image.Resampling.NEAREST
+            own[:] = np.asarray(Image.fromarray(maps[place]).resize(size[::-1], nearest))
+    return found if found.any() else None
 
 
 def _maps(

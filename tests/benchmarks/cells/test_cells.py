@@ -79,6 +79,10 @@ def test_its_gallery_has_the_pictures_and_the_maps_within_what_bytes_can_hold(st
     assert {"0.3", "0.6", "0.9"} <= set(kept.maps)
     for name, maps in there.maps.items():
         assert kept.maps[name] == pytest.approx(maps, abs=float(maps.max()) / 400)
+    assert kept.characters is not None
+    assert kept.characters.shape == kept.pictures["truth"].shape[:3]
+    assert (kept.characters == there.characters).all()
+    assert [int(own.max()) for own in kept.characters] == [len(word) for word in kept.words]
     size = sum(path.stat().st_size for path in cell.scored.folder.glob("gallery.*"))
     assert size < gallery.LIMIT
 
