@@ -241,9 +241,9 @@ def export_model(
 
 
 def _execute(run: "Run", force: bool) -> None:
-    if force and run.folder.exists():
-        from benchmarks.runs.work import forget
+    from benchmarks.runs.work import forget, leads
 
+    if force and leads() and run.folder.exists():
         forget(run)
     if run.state == "done":
         typer.echo(f"{run.folder}: already done, nothing to do", err=True)
@@ -253,7 +253,8 @@ def _execute(run: "Run", force: bool) -> None:
 
         with StopFlag() as stop:
             execute(run, stop)
-    typer.echo(run.folder)
+    if leads():
+        typer.echo(run.folder)
 
 
 def main() -> None:

@@ -19,7 +19,8 @@ from slurm.task import DONE, FAILED
 
 
 def leads() -> bool:
-    """Whether this process is the first, or only, task of its job."""
+    """Whether this process is the first, or only, one of those that share a run: SLURM's tasks,
+    or what torchrun or accelerate started."""
     for tasks, rank in (("SLURM_NTASKS", "SLURM_PROCID"), ("WORLD_SIZE", "RANK")):
         if int(os.environ.get(tasks, "1")) > 1:
             return os.environ.get(rank, "0") == "0"

@@ -43,7 +43,7 @@ def validate(
             attention `inside` its true mask. A_bar's threshold ignores scale, so one layer that
             remembers the characters hides that the others forgot them; these do not.
         inside: the same share of A_bar.   retrieval: the share of words whose own crop's embedding
-            is the nearest.
+            is the nearest; None where beta is 0, since nothing aligns them.
         validation_<score>: what `read` gives, over `validation_words` words.
     """
     model.eval()
@@ -57,9 +57,10 @@ def validate(
         maps = attention_at(model, batch, noise[start : start + CHUNK], NOISE_LEVEL)
         for name, values in attention_scores(maps, batch, config.masks).items():
             scores[name].append(values)
-        text = model.text_encoder(batch.tokens)[:, : config.data.max_length]
-        words.append(model.heads.embed_text(text))
-        crops.append(model.heads.embed_visual(model.glyph_encoder(batch.crop)))
+        if config.objective.beta:
+            text = model.text_encoder(batch.tokens)[:, : config.data.max_length]
+            words.append(model.heads.embed_text(text))
+            crops.append(model.heads.embed_visual(model.glyph_encoder(batch.crop)))
     count = min(len(held_out), config.training.validate_words if read else SHOWN)
     samples, raw = [held_out[i] for i in range(count)], []
     noise = noise_for(config, range(count))
@@ -73,6 +74,7 @@ def validate(
     rows = torch.cat([few.image, few.masked_image, painted]).unflatten(0, (3, -1))
     cv2.imwrite(str(path), _sheet(rows)[..., ::-1])
     means = {name: _mean(torch.cat(values)) for name, values in scores.items()}
+    retrieval = losses.retrieval(torch.cat(words), torch.cat(crops)).item() if words else None
     layers = [name.removeprefix("miou/") for name in means if name.startswith("miou/")]
     pictures = _pixels(torch.cat(raw).permute(0, 2, 3, 1))
     readings = read(pictures, samples) if read else {}
@@ -84,7 +86,7 @@ def validate(
             name: {"miou": means[f"miou/{name}"], "inside": means[f"inside/{name}"]}
             for name in layers
         },
-        "retrieval": round(losses.retrieval(torch.cat(words), torch.cat(crops)).item(), 5),
+        "retrieval": retrieval,
         "noise_level": NOISE_LEVEL,
         **{f"validation_{name}": round(value, 5) for name, value in readings.items()},
         **({"validation_words": count} if read else {}),

@@ -11,7 +11,7 @@ from helpers.paths import ROOT
 from benchmarks.commands.selection import duration, find_run
 from benchmarks.launch import tasks as grid
 from benchmarks.runs.folder import MAKES
-from benchmarks.runs.work import working
+from benchmarks.runs.work import leads, working
 from benchmarks.study import Study, Variant, load_study
 from benchmarks.study.variants import axis, cross
 from dreamtext.errors import UserError
@@ -138,6 +138,24 @@ def test_plan_and_status_import_no_torch(tmp_path):
 
 def test_times_are_for_people():
     assert [duration(s) for s in (5, 600, 7200)] == ["5 s", "10 min", "2.0 h"]
+
+
+@pytest.mark.parametrize(
+    ("environment", "leading"),
+    [
+        ({}, True),
+        ({"SLURM_NTASKS": "2", "SLURM_PROCID": "1"}, False),
+        ({"WORLD_SIZE": "2", "RANK": "1"}, False),  # torchrun, accelerate launch
+        ({"WORLD_SIZE": "2", "RANK": "0"}, True),
+        ({"WORLD_SIZE": "2", "RANK": "1", "SLURM_NTASKS": "1", "SLURM_PROCID": "0"}, False),
+    ],
+)
+def test_one_process_leads_whoever_started_it(environment, leading, monkeypatch):
+    for name in ("SLURM_NTASKS", "SLURM_PROCID", "WORLD_SIZE", "RANK"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert leads() is leading
 
 
 def test_of_a_jobs_tasks_only_the_first_holds_the_folder_and_says_done(study, monkeypatch):

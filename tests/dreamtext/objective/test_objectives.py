@@ -7,6 +7,7 @@ are and which parameters are trained, not how well anything is learnt.
 from dataclasses import replace
 from functools import cache
 
+import numpy as np
 import pytest
 import torch
 from helpers.noise_words import batch_of, build
@@ -15,6 +16,7 @@ from dreamtext.configs.objectives import OBJECTIVES, RELEASED, with_objective
 from dreamtext.configs.paper import STEPS, UNLABELLED, paper
 from dreamtext.configs.presets import configured, preset
 from dreamtext.configs.schema import override, to_dict
+from dreamtext.data.embedded.world import render
 from dreamtext.errors import UserError
 from dreamtext.networks.attention import text_attention
 from dreamtext.networks.diffusion import Draw
@@ -22,7 +24,7 @@ from dreamtext.objective.schedule import weights_at
 from dreamtext.objective.step import TrainingStep
 from dreamtext.training import optimizer
 from dreamtext.training.average import Average
-from dreamtext.training.batches import draw_step
+from dreamtext.training.batches import collator, draw_step
 
 SMOKE = configured("smoke", "released")
 
@@ -251,3 +253,42 @@ def test_zero_output_starts_as_if_there_were_no_text():
     with torch.no_grad():
         one, other = (model.unet(noisy, times, context).sample for context in contexts)
     assert torch.equal(one, other)
+
+
+def test_the_image_encoder_runs_only_where_a_term_looks_at_it():
+    model = build(override(preset("smoke"), ["objective.beta=0"]))
+    model.glyph_encoder.forward = None  # calling it would be an error
+    TrainingStep(model)(batch_of(), draw_of(model.config), weights_at(model.config, 0))
+
+
+def test_positions_are_followed_by_dropout_in_training_alone():
+    model = build(override(preset("smoke"), ["model.text.position_dropout=0.5"]))
+    tokens = batch_of().tokens
+    still = model.text_encoder(tokens)
+    assert torch.equal(model.text_encoder(tokens), still)
+    assert not torch.equal(model.train().text_encoder(tokens), still)
+
+
+def test_the_region_comes_to_latent_size_whole_or_bilinear():
+    region = torch.zeros(1, 1, 32, 64)
+    region[..., 10:24, 10:56] = 1  # begins inside cells of four pixels
+    batch = replace(batch_of(1), region=region)
+    whole, part = (
+        build(override(preset("smoke"), [f"model.unet.region={way}"])).condition(batch).region
+        for way in ("any", "bilinear")
+    )
+    assert set(whole.unique().tolist()) == {0, 1}
+    assert whole[0, 0, 2, 2] == 1
+    assert 0 < part[0, 0, 2, 2] < 1
+
+
+def test_the_word_can_be_cut_out_along_its_bounds():
+    sample = render(preset("tiny").data, "train", 0)[0]
+    quad = np.array([[10, 8], [50, 12], [50, 24], [10, 20]], np.float32)
+    slanted = replace(sample, quad=quad)
+    upright = replace(sample, quad=np.array([[10, 8], [50, 8], [50, 24], [10, 24]], np.float32))
+    assert np.array_equal(slanted.crop(16, 48, "box"), upright.crop(16, 48))
+    assert not np.array_equal(slanted.crop(16, 48, "box"), slanted.crop(16, 48))
+    config = override(preset("smoke"), ["model.glyph.crop=box"])
+    made, plain = collator(config)([slanted]).crop, collator(preset("smoke"))([slanted]).crop
+    assert not torch.equal(made, plain)

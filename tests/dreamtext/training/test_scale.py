@@ -246,3 +246,42 @@ def test_two_processes_train_what_one_does_with_twice_the_batch(tmp_path):
     whole = load_file(tmp_path / "two" / "model" / "model.safetensors")
     resumed = load_file(tmp_path / "stopped" / "model" / "model.safetensors")
     assert all(torch.equal(resumed[name], value) for name, value in whole.items())
+
+
+_LAUNCHERS = {
+    "torchrun": ("torch.distributed.run", "--nproc-per-node", "2", "--master-port"),
+    "accelerate": (
+        "accelerate.commands.launch",
+        *("--multi_gpu", "--num_processes", "2", "--num_machines", "1"),
+        *("--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port"),
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", _LAUNCHERS)
+def test_the_train_command_is_started_twice_by(launcher, tmp_path):
+    """Without a GPU the two processes join by Gloo; one of them holds and ends the run."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    command = [sys.executable, "-m", *_LAUNCHERS[launcher], port, "-m", "benchmarks.cli", "train"]
+    settings = ["training.steps=3", "training.batch_size=4", "training.mixed_precision=no"]
+    settings += ["training.log_every=1", "model.glyph.pretrain_steps=2", "data.train_size=64"]
+    runs = tmp_path / "runs"
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("SLURM_")}
+    environment |= {"OMP_NUM_THREADS": "1", "DREAMTEXT_CACHE": str(tmp_path / "cache")}
+    environment |= {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [*command, "--preset", "smoke", "--runs", str(runs), *settings],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    (folder,) = runs.iterdir()
+    assert done.stdout.split() == [str(folder)]
+    assert (folder / "DONE.json").exists()
+    assert [line["step"] for line in logged(folder)] == [1, 2, 3]
