@@ -283,7 +283,7 @@ def test_the_region_comes_to_latent_size_whole_or_bilinear():
 
 
 def test_the_word_can_be_cut_out_along_its_bounds():
-    sample = render(preset("tiny").data, "train", 0)[0]
+    sample = render(preset("tiny").data, "train", 0)
     quad = np.array([[10, 8], [50, 12], [50, 24], [10, 20]], np.float32)
     slanted = replace(sample, quad=quad)
     upright = replace(sample, quad=np.array([[10, 8], [50, 8], [50, 24], [10, 24]], np.float32))
