@@ -404,5 +404,6 @@ class Config(Checked):
 
 # Part of a training run's identity. Raised when a configuration trains to other numbers than
 # before and no field tells them apart:
-# 2: a map that is uniform up to rounding has no mask (it had a full one).
+# 2: a map that is uniform up to rounding has no mask (it had a full one); the background of a word
+#    that leaves it no token is supervised.
 METHOD_REVISION = 2
