@@ -127,7 +127,10 @@ def test_uniform_attention_has_the_truths_own_share(folder):
 def test_layers_and_noise_levels_stand_apart(folder):
     truth = truth_of(folder)
     noise = 3 * np.random.default_rng(0).random(truth.shape)
+    write_attention(folder, {"good": truth, "bad": noise})
+    without = [scores(folder)[name].value for name in ("attention-AP", "attention-mass")]
     write_attention(folder, {"good": truth, "bad": noise, "small": noise[..., ::4, ::4]})
+    assert [scores(folder)[name].value for name in ("attention-AP", "attention-mass")] == without
     for score in (scores(folder)["attention-AP"], scores(folder)["attention-mass"]):
         table = score.details["by layer and timestep"]
         assert set(table) == {"good", "bad", "small", "all"}

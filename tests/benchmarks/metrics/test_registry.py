@@ -75,7 +75,8 @@ def test_real_images_score_the_ceiling_and_no_distance(truth, options):
     assert found["CER/raw"].value < 0.2
     # An unbiased distance of a set from itself is what its smallness takes from the kernel's mean.
     assert found["KID-EffNetLite0/raw"].value < 0
-    assert found["FD-EffNetLite0/truth"].value > 0
+    assert found["KID-EffNetLite0/truth"].low < 0 < found["KID-EffNetLite0/truth"].high
+    assert found["FD-EffNetLite0/truth"].low > 0
     for score in found.values():
         if score.value is not None:
             assert score.n == (COUNT // 2 if score.interval == "random halves" else score.n)
@@ -182,8 +183,8 @@ def test_what_a_system_does_not_support_is_a_gap(tmp_path, options):
     """Three of four samples are answered, two of them rightly; the fourth counts nowhere."""
     folder = write_folder(tmp_path / "samples", 4)
     lines = [json.loads(line) for line in (folder / "samples.jsonl").read_text().splitlines()]
-    whole = scores(folder, options, "SeqAcc/raw")["SeqAcc/raw"]
-    assert whole.value == 1
+    whole = scores(folder, options, "SeqAcc/raw", "mIoU-ceiling")
+    assert whole["SeqAcc/raw"].value == 1
     statuses = ("ok", "unsupported", "ok", "error")
     for line, status in zip(lines, statuses, strict=True):
         line |= {"status": status, "reason": "only digits"}
@@ -196,6 +197,8 @@ def test_what_a_system_does_not_support_is_a_gap(tmp_path, options):
     assert list(found["SeqAcc/raw"].per_image.values()) == [1, None, 1, 0]
     assert found["SeqAcc/raw"].value == pytest.approx(2 / 3)
     assert {row.n for row in found.values()} == {3}
+    gap = {**whole["mIoU-ceiling"].per_image, lines[1]["id"]: None}
+    assert found["mIoU-ceiling"].per_image == gap
     for line in lines:
         line["status"] = "unsupported"
     (folder / "samples.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))

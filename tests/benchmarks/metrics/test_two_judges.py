@@ -84,23 +84,24 @@ def written(image, word, top):
 
 @pytest.fixture
 def street(tmp_path):
-    """Three pictures with a word to repaint in the middle and one word above and below; in the
-    second picture the upper word is painted over, in the third it reaches into the region."""
+    """Four pictures with a word to repaint in the middle and one word above and below; in the
+    second picture the upper word is painted over, in the third it reaches into the region, in the
+    fourth it can only be read afterwards."""
     folder = tmp_path / "street"
     for source in ("truth", "raw", "composited"):
         (folder / source).mkdir(parents=True)
     lines = []
-    for i in range(3):
+    for i in range(4):
         image = np.full((180, 200, 3), 235, np.uint8)
         for word, top in (("OVER", 0), ("MIDDLE", 60), ("UNDER", 120)):
             written(image, word, top)
         painted = image.copy()
         if i:
-            painted[:58] = 235
+            (image if i == 3 else painted)[:58] = 235
         Image.fromarray(image).save(folder / "truth" / f"{i}.png")
         for source in ("raw", "composited"):
             Image.fromarray(painted).save(folder / source / f"{i}.png")
-        quads = {"OVER": (0, 58 if i < 2 else 70), "UNDER": (122, 180)}
+        quads = {"OVER": (0, 70 if i == 2 else 58), "UNDER": (122, 180)}
         lines.append(
             {
                 "id": str(i),
@@ -119,9 +120,10 @@ def street(tmp_path):
 
 def test_a_neighbour_that_was_painted_over_did_not_survive(street, cache):
     (found,) = score_samples(street, ["text-survival/raw"], Options(cache=cache))
-    assert found.per_image == {"0": 1, "1": 0.5, "2": 1}  # what reaches into the region is left out
-    assert found.value == pytest.approx(4 / 5)
-    assert found.details == {"words": 5, "read before": 5}
+    # What reaches into the region is left out, and so is what nobody could read before.
+    assert found.per_image == {"0": 1, "1": 0.5, "2": 1, "3": 1}
+    assert found.value == pytest.approx(5 / 6)
+    assert found.details == {"words": 7, "read before": 6}
 
 
 def test_neighbours_that_nobody_reads_before_say_nothing(street, cache):
@@ -129,4 +131,4 @@ def test_neighbours_that_nobody_reads_before_say_nothing(street, cache):
     (street / "samples.jsonl").write_text(lines.replace("OVER", "QQQQ").replace("UNDER", "QQQQQ"))
     (found,) = score_samples(street, ["text-survival/raw"], Options(cache=cache))
     assert found.value is None
-    assert "none of the 5 neighbouring words" in found.reason
+    assert "none of the 7 neighbouring words" in found.reason
