@@ -1,4 +1,10 @@
-"""Does mask quality go with SeqAcc? Per sample within a run, and per variant across runs."""
+"""Does mask quality go with SeqAcc? Per sample within a run, pooled over a variant's seeds, and per
+variant.
+
+Many runs with an interval each are no vote: the seeds of a variant share their samples, and are
+pooled. Nor are the runs of a few variants so many independent points: across variants, a variant is
+one point.
+"""
 
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -6,7 +12,15 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.mask_lab.figures import _pyplot, _save
-from benchmarks.metrics.statistics import Estimate, bootstrap, spearman, spearman_of_few, wilson
+from benchmarks.metrics.hierarchy import Panel, resampled
+from benchmarks.metrics.statistics import (
+    RESAMPLES,
+    Estimate,
+    bootstrap,
+    spearman,
+    spearman_of_few,
+    wilson,
+)
 
 BINS = 5
 
@@ -16,7 +30,7 @@ class Values:
     """One run's values by sample: mIoU under its own settings, and what the judge read.
 
     `better` is the sample's IoU under the setting that was best on other samples, `best` under
-    the best threshold of each map; `length` is the word's.
+    the best threshold of each map; `length` is the word's, `source` what the sample stands on.
     """
 
     title: str
@@ -26,13 +40,15 @@ class Values:
     better: np.ndarray
     best: np.ndarray
     length: np.ndarray
+    source: np.ndarray | None = None
 
     def only(self, length: int) -> "Values":
         """The samples whose words have one length."""
         keep = self.length == length
         arrays = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "title"}
         title = f"{self.title}, words of {length}"
-        return Values(title=title, **{name: a[keep] for name, a in arrays.items()})
+        kept = {name: a[keep] for name, a in arrays.items() if a is not None}
+        return Values(title=title, **kept)
 
 
 def within(values: Values) -> dict[str, Estimate]:
@@ -59,10 +75,53 @@ def slope(values: Values) -> Estimate | None:
     return bootstrap(np.stack([values.miou, values.seqacc], 1), slopes)
 
 
+def pooled(runs: list[Values], name: str = "seqacc", *, resamples: int = RESAMPLES) -> Estimate:
+    """Rank correlation of mIoU and what was read, over the samples of a variant's runs: ranks are
+    taken within a run and word length, so that neither makes the relation. The interval draws
+    seeds, photographs and images.
+
+    Raises:
+        ValueError: the runs are not of the same samples.
+    """
+    from scipy.stats import rankdata
+
+    first = runs[0]
+    if any(not np.array_equal(run.length, first.length) for run in runs):
+        raise ValueError("only runs of the same samples can be pooled")
+    mious, others = np.stack([r.miou for r in runs]), np.stack([getattr(r, name) for r in runs])
+
+    def correlation(seeds: np.ndarray, images: np.ndarray) -> float:
+        parts = []
+        for length in np.unique(first.length[images]):
+            own = images[first.length[images] == length]
+            for values in (mious, others):
+                ranks = rankdata(values[np.ix_(seeds, own)], axis=1)
+                parts.append((ranks - ranks.mean(1, keepdims=True)).ravel() / len(own))
+        x, y = np.concatenate(parts[::2]), np.concatenate(parts[1::2])
+        spread = np.sqrt((x @ x) * (y @ y))
+        return float(x @ y / spread) if spread else np.nan
+
+    n = len(first.length)
+    codes = None if first.source is None else np.unique(first.source, return_inverse=True)[1]
+    low, high = resampled(Panel(mious, codes), correlation, resamples=resamples)
+    return Estimate(correlation(np.arange(len(runs)), np.arange(n)), low, high, n)
+
+
+def by_variant(runs: list[Values]) -> dict[str, list[Values]]:
+    """Runs by what their titles share without the seed."""
+    found: dict[str, list[Values]] = {}
+    for run in runs:
+        found.setdefault(_variant(run.title), []).append(run)
+    return found
+
+
 def across(runs: list[Values]) -> Estimate | None:
-    """Spearman's correlation of the runs' mean mIoU and SeqAcc; None below four runs."""
-    x, y = [r.miou.mean() for r in runs], [r.seqacc.mean() for r in runs]
-    if len(runs) < 4 or not np.ptp(x) or not np.ptp(y):
+    """Spearman's correlation of the variants' mean mIoU and SeqAcc, a point a variant; None below
+    four variants, or where a side never varies."""
+    groups = by_variant(runs).values()
+    x = [np.mean([r.miou.mean() for r in own]) for own in groups]
+    y = [np.mean([r.seqacc.mean() for r in own]) for own in groups]
+    if len(x) < 4 or not np.ptp(x) or not np.ptp(y):
         return None
     return spearman_of_few(x, y)
 
@@ -79,7 +138,7 @@ def binned(values: Values, bins: int = BINS) -> list[tuple[float, Estimate]]:
 
 def table(runs: list[Values]):
     """A row per run, one per run and word length (longer words may have other masks *and* be read
-    less often), and one across the runs, as a data frame."""
+    less often), one per variant with several seeds, and one across variants, as a data frame."""
     import pandas as pd
 
     rows = []

@@ -254,10 +254,11 @@ def test_runs_of_other_samples_are_refused(attention, tmp_path):
         other_marks(attention, other, sweep.default_setting(attention))
 
 
-def values(miou, seqacc, length=None):
+def values(miou, seqacc, length=None, title="none seed 0", source=None):
     miou = np.asarray(miou, float)
     return relation.Values(
-        title="none seed 0",
+        title=title,
+        source=source,
         miou=miou,
         seqacc=np.asarray(seqacc, float),
         ned=miou,
@@ -288,6 +289,59 @@ def test_a_relation_within_a_run_is_found_and_one_that_is_not_is_not():
     assert unrelated.low < 0 < unrelated.high
     steep = relation.slope(values(miou, rng.random(300) < miou))
     assert steep.low < 1 < steep.high
+
+
+def test_seeds_of_a_variant_are_pooled_and_length_makes_no_relation():
+    """Long words: good masks, seldom read. Within a length there is nothing, or a little in each
+    of three seeds, which no one of them shows and all of them together do."""
+    rng = np.random.default_rng(3)
+    length = np.repeat([3, 6], 200)
+
+    def runs(strength):
+        made = []
+        for seed in range(3):
+            miou = length / 10 + 0.1 * rng.random(400)
+            chance = 0.9 / length + strength * (10 * miou - length - 0.5)
+            made.append(values(miou, rng.random(400) < chance, length, f"full seed {seed}"))
+        return made
+
+    none = relation.pooled(runs(0), resamples=300)
+    assert none.low < 0 < none.high
+    little = runs(0.25)
+    found = relation.pooled(little, resamples=300)
+    assert found.low > 0
+    assert 0.05 < found.value < 0.25
+    assert found.n == 400
+    whole = relation.table(little).set_index("run")["rank correlation with seqacc"]
+    name = "full, pooled over 3 seeds at one word length"
+    assert whole[name] == pytest.approx(found.value)
+
+
+def test_photographs_that_decide_widen_a_pooled_relation():
+    rng = np.random.default_rng(4)
+    source = np.repeat(np.arange(8), 25)
+    shared = rng.normal(size=8)[source]
+    own = [shared + 0.2 * rng.normal(size=200) for _ in range(2)]
+    read = (shared + 0.5 * rng.normal(size=200) > 0).astype(float)
+    plain = [values(m, read, title=f"a seed {i}") for i, m in enumerate(own)]
+    known = [values(m, read, title=f"a seed {i}", source=source) for i, m in enumerate(own)]
+    narrow, wide = (relation.pooled(r, resamples=300) for r in (plain, known))
+    assert narrow.value == wide.value
+    assert wide.high - wide.low > 1.5 * (narrow.high - narrow.low)
+
+
+def test_runs_of_other_samples_are_not_pooled():
+    other = values([0.1, 0.2], [0, 1], [3, 4])
+    with pytest.raises(ValueError, match="same samples"):
+        relation.pooled([values([0.1, 0.2], [0, 1]), other])
+
+
+def test_across_variants_a_variant_is_one_point():
+    runs = [
+        values([0.1 * v], [0.2 * v], title=f"v{v} seed {seed}") for v in range(5) for seed in (0, 1)
+    ]
+    assert relation.across(runs).n == 5
+    assert relation.across(runs[:6]) is None  # three variants, however many runs
 
 
 def test_what_never_varies_has_no_correlation():
