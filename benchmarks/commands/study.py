@@ -72,6 +72,17 @@ def report(
         typer.echo(formats.write(folder, formats.images_of(selection.cells)))
 
 
+@app.command()
+def index(
+    folder: Annotated[Path, typer.Argument(help="Folder of results")] = Path("results"),
+) -> None:
+    """Write the overview of all studies' findings, and the map of runs to revisions."""
+    from benchmarks.report import backing
+
+    backing.write(folder)
+    typer.echo(f"{folder / backing.OVERVIEW}")
+
+
 def run_here(
     selection: Selection, out: Path | None, workers: int, code: Path | None = None
 ) -> None:

@@ -157,8 +157,13 @@ def table(runs: list[Values]):
         if (steep := slope(values)) is not None:
             row |= _three("seqacc per miou", steep)
         rows.append(row)
+    for variant, own in by_variant(runs).items():
+        if len(own) > 1:
+            total = pooled(own)
+            row = {"run": f"{variant}, pooled over {len(own)} seeds at one word length"}
+            rows.append(row | {"n": total.n} | _three("rank correlation with seqacc", total))
     if (total := across(runs)) is not None:
-        row = {"run": "across runs", "n": len(runs)}
+        row = {"run": "across variants", "n": total.n}
         rows.append(row | _three("rank correlation with seqacc", total))
     return pd.DataFrame(rows)
 

@@ -1,0 +1,141 @@
+"""What stands in `results/`, and what backs it: an overview of the studies, whose findings are read
+from their tables, and one map of every run to the revision of the code that made it."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.cells.reader import CELL
+from benchmarks.report import contrasts
+from benchmarks.runs.folder import PROVENANCE
+from dreamtext.files import write_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+OVERVIEW, REVISIONS = "README.md", "runs.csv"
+CELLS = "cells"
+OLD = "of the old test world"
+# 0.546 [0.432, 0.660], also signed and without the leading 0
+_FIGURE = re.compile(r"([+-]?\d*\.\d+) \[([+-]?\d*\.\d+), ([+-]?\d*\.\d+)\]")
+
+
+def write(results: Path) -> None:
+    """Write the overview and the map of runs of a folder of results."""
+    write_text(results / REVISIONS, revisions(results).to_csv(index=False))
+    write_text(results / OVERVIEW, overview(results))
+
+
+def studies(results: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Every study's folder, and its provenance."""
+    for path in sorted(results.glob(f"*/{PROVENANCE}")):
+        about = json.loads(path.read_text())
+        if "study" in about:
+            yield path.parent, about
+
+
+def is_old(about: dict[str, Any]) -> bool:
+    """Whether a study was recorded before values were kept per image and revisions per run."""
+    return "code" in about
+
+
+def revisions(results: Path) -> "pd.DataFrame":
+    """A row a run and study: `run, study, title, revision, clean`. Of an old study, which has no
+    revision per run, all that its runs were made by."""
+    import pandas as pd
+
+    rows = [
+        {
+            "run": name,
+            "study": folder.name,
+            "title": run["title"],
+            "revision": _revision(about, run),
+            "clean": run.get("clean", all(c["clean"] for c in about.get("code", ()))),
+        }
+        for folder, about in studies(results)
+        for name, run in about["runs"].items()
+    ]
+    return pd.DataFrame(rows, columns=["run", "study", "title", "revision", "clean"])
+
+
+def overview(results: Path) -> str:
+    """The Markdown of the overview: a study a row, its primary contrast in words."""
+    import pandas as pd
+
+    lines = ["| study | primary contrast | made by | values |", "| --- | --- | --- | --- |"]
+    for folder, about in studies(results):
+        scores = [name for name in about["runs"] if name.startswith("score-")]
+        kept = sum((results / CELLS / name / CELL).is_file() for name in scores)
+        if is_old(about):
+            said, values = f"{OLD}: no finding stands", "not kept per image"
+        else:
+            tested = folder / "contrasts.csv"
+            first = pd.read_csv(tested, keep_default_na=True).iloc[0] if tested.exists() else None
+            said = "none declared" if first is None else contrasts.sentence(first)
+            values = f"{kept} of {len(scores)} scorings kept in `{CELLS}`"
+        made = {r for run in about["runs"].values() for r in _revision(about, run).split(" or ")}
+        shown = ", ".join(sorted(revision[:7] for revision in made))
+        lines.append(f"| [{folder.name}]({folder.name}/table.md) | {said} | {shown} | {values} |")
+    return _HEAD + "\n".join(lines) + "\n" + _TAIL
+
+
+def figures(text: str) -> list[tuple[str, str, str]]:
+    """Every number with an interval that a text quotes, as written."""
+    return _FIGURE.findall(text)
+
+
+def unbacked(text: str, results: Path) -> list[str]:
+    """The figures of a text that no table of scores or contrasts in `results` holds, rounded as
+    the text rounds."""
+    import pandas as pd
+
+    known: list[tuple[float, float, float]] = []
+    for path in sorted(results.rglob("*.csv")):
+        columns = pd.read_csv(path, nrows=0).columns
+        for value, low, high in (
+            ("value", "low", "high"),
+            ("difference", "difference_low", "difference_high"),
+        ):
+            if {value, low, high} <= set(columns):
+                rows = pd.read_csv(path, usecols=[value, low, high]).dropna()
+                known += rows[[value, low, high]].itertuples(index=False, name=None)
+    found = []
+    for figure in figures(text):
+        digits = len(figure[0].split(".")[1])
+        asked = tuple(float(part) for part in figure)
+        if not any(
+            all(abs(a - k) <= 0.5001 * 10**-digits for a, k in zip(asked, row, strict=True))
+            for row in known
+        ):
+            found.append(f"{figure[0]} [{figure[1]}, {figure[2]}]")
+    return found
+
+
+def _revision(about: dict[str, Any], run: dict[str, Any]) -> str:
+    return run.get("revision") or " or ".join(c["revision"] for c in about["code"])
+
+
+_HEAD = """# What was measured
+
+Written by `dreamtext study index` from the studies' tables; a test writes it again and compares.
+
+"""
+_TAIL = f"""
+A study's folder holds its tables (`table.md`, `table.html`, each alone in `tables/` as CSV and
+LaTeX), `scores.csv`, `blocks.csv`, `contrasts.csv`, figures, and `{PROVENANCE}` with the command
+that makes it. `{CELLS}/` holds the values of every scored image, with what the judges read; the
+tables are made of nothing else. `{REVISIONS}` maps every run to the revision of its code.
+
+Studies {OLD} rest on four photographs, and their intervals take every pair of image
+and seed as independent. They stand until they are made again; nothing is concluded from them.
+
+| | |
+| --- | --- |
+| [statistics](statistics/coverage.md) | how often the intervals hold the truth, simulated |
+| [masks](masks/README.md) | latent masks under other settings, and what was withdrawn |
+| [published](published/README.md) | published numbers, with their sources and how sure they are |
+| [data](data/README.md) | the data sets' formats, as drawn |
+| `models/` | the models that come along |
+"""

@@ -1,0 +1,126 @@
+"""Every figure that stands in `results/` and in the README is read from what is committed."""
+
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+from helpers.paths import ROOT
+from typer.main import get_command
+
+from benchmarks.cli import app
+from benchmarks.report import backing, results
+from benchmarks.report.record import collect
+from benchmarks.study import load_study
+
+RESULTS = ROOT / "results"
+STUDIES = list(backing.studies(RESULTS))
+PROSE = [ROOT / "README.md", *sorted(RESULTS.glob("*.md")), *sorted(RESULTS.glob("*/README.md"))]
+
+
+def cells_of(about: dict, tmp_path: Path) -> tuple:
+    """The study that a folder's command made, and its cells, kept ones only."""
+    words = iter(shlex.split(about["command"])[4:])
+    options = dict(zip(words, words, strict=True))
+    study = load_study(about["study"]).narrowed(
+        preset=options["--preset"], seeds=about["seeds"], n=int(options["--n"])
+    )
+    return study, study.cells(tmp_path / "no runs", RESULTS / "cells")
+
+
+def test_the_overview_and_the_map_of_runs_are_what_the_studies_say():
+    said = "run `dreamtext study index`"
+    assert (RESULTS / backing.OVERVIEW).read_text() == backing.overview(RESULTS), said
+    expected = backing.revisions(RESULTS).to_csv(index=False)
+    assert (RESULTS / backing.REVISIONS).read_text() == expected, said
+
+
+def test_every_run_of_every_study_has_its_revision():
+    table = backing.revisions(RESULTS).set_index(["study", "run"])
+    for folder, about in STUDIES:
+        for run in about["runs"]:
+            revision = str(table.revision[folder.name, run])
+            assert all(len(r) == 40 for r in revision.split(" or "))
+
+
+@pytest.mark.parametrize(("folder", "about"), STUDIES, ids=[f.name for f, _ in STUDIES])
+def test_a_studys_tables_are_made_again_from_its_kept_values(folder, about, tmp_path):
+    """Byte for byte. A study that today's code would measure otherwise is to be measured again, or
+    marked as old."""
+    if backing.is_old(about):
+        assert "**Of the old test world.**" in (folder / "table.md").read_text()
+        assert not (folder / "contrasts.csv").exists()
+        return
+    study, cells = cells_of(about, tmp_path)
+    missing = [c.score.title for c in cells if not c.kept and c.score.name in about["runs"]]
+    assert not missing, "its values are not kept: `dreamtext study report` keeps them"
+    results.write_tables(study, collect(cells), tmp_path)
+    made = sorted(p.relative_to(tmp_path) for p in tmp_path.rglob("*.*"))
+    assert made
+    for name in made:
+        assert (folder / name).read_bytes() == (tmp_path / name).read_bytes(), name
+
+
+@pytest.mark.parametrize("path", PROSE, ids=[str(p.relative_to(ROOT)) for p in PROSE])
+def test_quoted_figures_are_found_in_a_committed_table(path):
+    assert backing.unbacked(path.read_text(), RESULTS) == []
+
+
+def test_a_figure_that_no_table_holds_is_found_out(tmp_path):
+    (tmp_path / "one").mkdir()
+    text = "variant,value,low,high,difference,difference_low,difference_high\n"
+    text += "a,0.5461,0.4321,0.6604,-0.101,-0.2,-0.052\nb,0.1,0.05,0.2,,,\n"
+    (tmp_path / "one" / "scores.csv").write_text(text)
+    backed = (
+        "reads .55 [.43, .66], 0.546 [0.432, 0.660], 0.10 [0.05, 0.20] and -0.10 [-0.20, -0.05]"
+    )
+    assert backing.unbacked(backed, tmp_path) == []
+    assert len(backing.figures(backed)) == 4
+    wrong = "not .56 [.43, .66], .55 [.43, .67], 0.10 [-0.20, 0.20] or +0.10 [-0.20, -0.05]"
+    assert backing.unbacked(wrong, tmp_path) == [
+        *(".56 [.43, .66]", ".55 [.43, .67]", "0.10 [-0.20, 0.20]", "+0.10 [-0.20, -0.05]")
+    ]
+
+
+def test_an_overview_says_the_primary_contrast_and_which_values_are_kept(tmp_path):
+    study, old = tmp_path / "mine", tmp_path / "old"
+    for folder in (study, old, tmp_path / "cells" / "score-1"):
+        folder.mkdir(parents=True)
+    (tmp_path / "cells" / "score-1" / "cell.json").write_text("{}")
+    run = {"title": "t", "seconds": 1, "revision": "a" * 40, "clean": True}
+    runs = {"score-1": run, "score-2": run | {"revision": "b" * 40}, "train-1": run}
+    (study / "provenance.json").write_text(json.dumps({"study": "mine", "runs": runs}))
+    (study / "contrasts.csv").write_text(
+        "role,variant,against,metric,task,value,low,high,p,p_holm,seeds,direction,reason\n"
+        "primary,x,y,SeqAcc/raw,editing,0.2,0.1,0.3,0.001,0.002,3,higher,\n"
+    )
+    code = [{"revision": "c" * 40, "clean": True}, {"revision": "d" * 40, "clean": False}]
+    plain = {"score-9": {"title": "t", "seconds": 1}}
+    about = {"study": "old", "code": code, "runs": plain}
+    (old / "provenance.json").write_text(json.dumps(about))
+    text = backing.overview(tmp_path)
+    assert (
+        "| [mine](mine/table.md) | `x` against `y` in SeqAcc/raw (editing): better, +0.200 "
+        "[+0.100, +0.300], p = 0.002. | aaaaaaa, bbbbbbb | 1 of 2 scorings kept in `cells` |"
+    ) in text
+    assert (
+        "| [old](old/table.md) | of the old test world: no finding stands | ccccccc, ddddddd | "
+        "not kept per image |"
+    ) in text
+    table = backing.revisions(tmp_path).set_index("run")
+    assert table.revision["score-2"] == "b" * 40
+    assert table.revision["score-9"] == f"{'c' * 40} or {'d' * 40}"
+    assert table.clean.to_dict() == {
+        "score-1": True,
+        "score-2": True,
+        "train-1": True,
+        "score-9": False,
+    }
+
+
+def test_the_command_writes_both(tmp_path, monkeypatch):
+    (tmp_path / "results").mkdir()
+    monkeypatch.chdir(tmp_path)
+    get_command(app).main(["study", "index"], standalone_mode=False)
+    assert (tmp_path / "results" / "README.md").read_text().startswith("# What was measured")
+    assert (tmp_path / "results" / "runs.csv").read_text() == "run,study,title,revision,clean\n"
