@@ -73,7 +73,7 @@ def test_the_change_applies_and_works(what, tmp_path):
     patch = tmp_path / "change.diff"
     patch.write_text(DIFFS[what])
     applied = subprocess.run(
-        ["git", "apply", "-p1", "--recount", "--unidiff-zero", str(patch)],
+        ["git", "apply", "-p1", str(patch)],
         cwd=tmp_path,
         capture_output=True,
         text=True,
