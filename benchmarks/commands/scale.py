@@ -135,6 +135,7 @@ def export_checkpoint(
 def export_unet(
     model: Annotated[Path, typer.Argument(help="Folder of a trained or imported model")],
     folder: Annotated[Path, typer.Argument(help="The diffusers folder to write")],
+    half: Annotated[bool, typer.Option("--half", help="In half precision")] = False,
 ) -> None:
     """Write a model's U-Net as a diffusers folder: what `model.unet.weights` starts from."""
     from dreamtext.errors import UserError
@@ -142,7 +143,8 @@ def export_unet(
 
     if folder.exists():
         raise UserError(f"{folder} exists already; name a folder that does not")
-    load_model(model).unet.save_pretrained(folder)
+    unet = load_model(model).unet
+    (unet.half() if half else unet).save_pretrained(folder)
     typer.echo(folder)
 
 

@@ -1,11 +1,19 @@
-"""`dreamtext study list|run|report`: studies on this machine."""
+"""`dreamtext study list|run|report|tune`: studies on this machine."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from benchmarks.commands.selection import Out, RunsOption, Selection, find_run, root_of, selecting
+from benchmarks.commands.selection import (
+    CellsOption,
+    Out,
+    RunsOption,
+    Selection,
+    find_run,
+    root_of,
+    selecting,
+)
 
 app = typer.Typer(
     help="Studies: variants x seeds x benchmarks, from Python files that read like their table.",
@@ -81,6 +89,35 @@ def index(
 
     backing.write(folder)
     typer.echo(f"{folder / backing.OVERVIEW}")
+
+
+@app.command()
+def tune(
+    name: Annotated[str, typer.Argument(help="A study that tunes, or its Python file")] = "tuning",
+    workers: Annotated[int, typer.Option(help="Runs side by side, one thread each")] = 1,
+    runs: RunsOption = None,
+    kept: CellsOption = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Where choices go [default: results/tuning/<name>]")
+    ] = None,
+) -> None:
+    """Run a tuning's trials, stop hopeless ones, and write what was tried and chosen."""
+    from benchmarks.cells.reader import default_store
+    from benchmarks.launch import local as runner
+    from benchmarks.study import tuning as tunings
+
+    tuning = tunings.load_tuning(name)
+    cells = tuning.study().cells(root_of(runs), (kept or default_store()).resolve())
+    stopped = tunings.hopeless(tuning, cells)
+    runner.run_cells(
+        [cell for cell in cells if cell.train and cell.train.name not in stopped],
+        workers=workers,
+        hopeless=lambda: tunings.hopeless(tuning, cells),
+    )
+    folder = out or Path("results", "tuning", tuning.name)
+    for arm, best in tunings.write(tuning, cells, folder).items():
+        typer.echo(f"{arm:24} trial {best['trial']}  NED {best['NED']:.3f}  {best['settings']}")
+    typer.echo(folder / tunings.TRIALS)
 
 
 def run_here(

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from benchmarks.runs.folder import OUTPUT, STAGES, Run, state
@@ -24,7 +24,7 @@ def chains(cells: Iterable[Cell]) -> list[list[Run]]:
     """Every run that is needed once, in chains that follow one trained model (or one other
     system); a kept cell needs none."""
     by_head: dict[str, dict[str, Run]] = {}
-    for cell in cells:
+    for cell in sorted(cells, key=lambda cell: cell.seed):  # a whole table before a second seed
         if cell.kept:
             continue
         chain = by_head.setdefault(cell.runs[0].name, {})
@@ -53,12 +53,19 @@ def force(cells: Iterable[Cell], stage: str) -> None:
 
 
 def run_cells(
-    cells: Iterable[Cell], *, workers: int = 1, threads: int = 1, code: Path | None = None
+    cells: Iterable[Cell],
+    *,
+    workers: int = 1,
+    threads: int = 1,
+    code: Path | None = None,
+    hopeless: Callable[[], Collection[str]] = frozenset,
 ) -> int:
     """Do what is missing, keeping each cell as it is scored; returns how many stages that was.
 
     Args:
         code: the folder that the runs' code is imported from [default: this code].
+        hopeless: names of trainings not worth going on with, asked for every few seconds: one
+            that is under way is told to stop, and stays as it is, to be resumed.
 
     Raises:
         RunError: some stages failed; all others were done all the same.
@@ -79,13 +86,13 @@ def run_cells(
     with StopFlag() as stop:
         for thread in crew:
             thread.start()
-        _watch(left, crew, began, stop)
+        _watch(left, crew, began, stop, lambda: pool.drop(hopeless()))
         if stop():
             pool.stop()
             for thread in crew:
                 thread.join()
             raise Interrupted("stopped as asked; run the same command to go on from here")
-    stages = [run for chain in left for run in chain]
+    stages = [run for chain in left if chain[0].name not in pool.dropped for run in chain]
     failed = [run for run in stages if run.state != "done"]
     if failed:
         raise RunError(
@@ -121,14 +128,15 @@ class _Pool:
         if code:
             self.environment["PYTHONPATH"] = str(code)
         self.lock = threading.Lock()
-        self.running: set[subprocess.Popen] = set()
+        self.running: dict[subprocess.Popen, str] = {}  # and the name of its chain's first run
+        self.dropped: set[str] = set()
         self.stopping = False
 
     def work(self) -> None:
         while process := self._next():
             process.wait()
             with self.lock:
-                self.running.discard(process)
+                self.running.pop(process)
 
     def _next(self) -> subprocess.Popen | None:
         with self.lock:
@@ -146,8 +154,16 @@ class _Pool:
                     env=self.environment,
                     start_new_session=True,  # the keyboard's INT comes to us; we hand on TERM
                 )
-            self.running.add(process)
+            self.running[process] = chain[0].name
             return process
+
+    def drop(self, names: Collection[str]) -> None:
+        """Tell chains that begin with these runs to stop, if they are under way."""
+        with self.lock:
+            for process, name in self.running.items():
+                if name in names and name not in self.dropped:
+                    self.dropped.add(name)
+                    process.terminate()
 
     def stop(self) -> None:
         with self.lock:
@@ -157,9 +173,13 @@ class _Pool:
 
 
 def _watch(
-    left: list[list[Run]], crew: list[threading.Thread], began: float, stop: Callable[[], bool]
+    left: list[list[Run]],
+    crew: list[threading.Thread],
+    began: float,
+    stop: Callable[[], bool],
+    look: Callable[[], None],
 ) -> None:
-    """Show the progress of all runs until the crew is done, or is to stop."""
+    """Show the progress of all runs, and look after them, until the crew is done or is to stop."""
     from tqdm import tqdm
 
     stages = [run for chain in left for run in chain]
@@ -172,6 +192,7 @@ def _watch(
             if time.monotonic() - shown < (0.5 if sys.stderr.isatty() else 5):
                 continue
             shown = time.monotonic()
+            look()
             done = sum(map(_progress, stages))
             bar.n = round(done, 2)
             # A run's share of the work says more than its count: training dwarfs the rest.

@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 SMALL = {
     "smoke": "These runs are the smoke preset's: they show that the loop works. Their numbers are "
     "not meant to be good and order nothing.",
-    "demo": "These runs are narrower than the tiny preset's, have a quarter of its steps and one "
-    "seed. Full supervision finds the masks by then; spelling is not learned yet, so SeqAcc near "
-    "zero orders nothing here.",
+    "demo": "These runs have half of the tiny preset's steps and one seed: they show who finds the "
+    "characters and that words are read; they order nothing.",
 }
 METHOD = (
     "Values are means over images and seeds, with 95 % intervals of the hierarchical bootstrap "

@@ -2,16 +2,18 @@
 training has seen, in families it has not, and in scripts and display faces among those."""
 
 from benchmarks.runs.manifest import Benchmark
-from benchmarks.study import Contrast, Study
+from benchmarks.studies._scale import GUIDED, supervised
+from benchmarks.study import Contrast, Study, Variant
 from benchmarks.study.study import RECONSTRUCTION
-from benchmarks.study.variants import axis
+from benchmarks.study.variants import axis, cross
 
+_BALANCED = Variant(name="", overrides=supervised("balanced", *GUIDED))
 _UNSEEN = Benchmark(fonts="unseen")
 
 STUDY = Study(
     name="fonts",
     question="Fonts in training: two, twelve, all (0); read in seen, unseen, script, display ones.",
-    variants=axis("data.fonts", (2, 12, 0)),
+    variants=cross((_BALANCED,), axis("data.fonts", (2, 12, 0))),
     reference="fonts=12",
     benchmarks=(
         RECONSTRUCTION,

@@ -7,20 +7,14 @@ a third of the characters without a label; some under their neighbour's. The las
 samples, which come again about ten times: always with the same error, or each time with another.
 """
 
+from benchmarks.studies._scale import GUIDED, PLAIN, supervised
 from benchmarks.study import Contrast, Study, Variant
 from benchmarks.study.variants import cross
 
-_L_ATTN = ("objective.alpha=1", "objective.gamma=0")
 _ARMS = (
-    Variant(name="balanced", overrides=("objective.supervision.mode=balanced", *_L_ATTN)),
-    Variant(name="full", overrides=("objective.supervision.mode=full", *_L_ATTN)),
-    Variant(
-        name="full alone",  # without any of DreamText's terms
-        overrides=(
-            "objective.supervision.mode=full",
-            *("objective.alpha=0", "objective.beta=0", "objective.gamma=0"),
-        ),
-    ),
+    Variant(name="balanced", overrides=supervised("balanced", *GUIDED)),
+    Variant(name="full", overrides=supervised("full", *GUIDED)),
+    Variant(name="full alone", overrides=supervised("full", *PLAIN)),  # no term of DreamText's
 )
 
 

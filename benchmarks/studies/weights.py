@@ -1,20 +1,20 @@
-"""How sensitive is the result to gamma, alpha and beta? Each moved alone, by tens."""
+"""How sensitive is the result to alpha, the weight of L_attn? From inert to collapse, with balanced
+supervision and without the weighting of L_mask."""
 
+from benchmarks.studies._scale import NO_L_MASK, supervised
 from benchmarks.study import Contrast, Study, Variant
-from benchmarks.study.variants import axis
+from benchmarks.study.variants import axis, cross
+
+_BALANCED = Variant(name="", overrides=supervised("balanced", *NO_L_MASK))
 
 STUDY = Study(
     name="weights",
-    question="Weights of the loss: gamma, alpha and beta, each alone, around the paper's values.",
-    variants=(
-        Variant(name="paper"),  # gamma 1, alpha 0.01, beta 0.001
-        *axis("objective.gamma", (0.1, 0.5, 2.0, 10.0)),
-        *axis("objective.alpha", (0.0001, 0.001, 0.1, 1.0)),
-        *axis("objective.beta", (0.00001, 0.0001, 0.01, 0.1)),
-    ),
-    reference="paper",
-    primary=Contrast(variant="alpha=1", against="paper"),
+    question="Weight of L_attn (alpha) where squared norms are means; the paper writes .01.",
+    variants=cross((_BALANCED,), axis("objective.alpha", (0.01, 0.1, 0.3, 1.0, 3.0, 10.0))),
+    reference="alpha=1",
+    seeds=(0, 1),
+    primary=Contrast(variant="alpha=0.01", against="alpha=1"),
     secondary=tuple(
-        Contrast(variant=name, against="paper") for name in ("alpha=0.1", "gamma=10", "beta=0.1")
+        Contrast(variant=f"alpha={value}", against="alpha=1") for value in ("0.1", "10")
     ),
 )

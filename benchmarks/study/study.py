@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from benchmarks.cells import reader
@@ -244,6 +245,14 @@ def load_study(name: str) -> Study:
     Raises:
         UserError: there is none, or its file is in error.
     """
+    study = getattr(load_module(name), "STUDY", None)
+    if not isinstance(study, Study):
+        raise UserError(f"the study file {name} defines no STUDY of type benchmarks.study.Study")
+    return study
+
+
+def load_module(name: str) -> ModuleType:
+    """The module of a study, by its name or its Python file."""
     import importlib
     import importlib.util
 
@@ -270,6 +279,4 @@ def load_study(name: str) -> Study:
             f"there is no study '{name}'{hint} Known: {', '.join(study_names())}; "
             "or give a Python file"
         )
-    if not isinstance(getattr(module, "STUDY", None), Study):
-        raise UserError(f"the study file {name} defines no STUDY of type benchmarks.study.Study")
-    return module.STUDY
+    return module

@@ -24,8 +24,11 @@ from slurm.config import ClusterConfig
         ("supervision", 3),
         ("warmup", 6),
         ("losses", 9),
-        ("masks", 21),
-        ("weights", 13),
+        ("mechanism", 12),
+        ("masks", 5),
+        ("weights", 6),
+        ("encoder", 3),
+        ("base", 6),
         ("objective", 9),
     ],
 )

@@ -1,0 +1,24 @@
+"""Settings that the studies of the scale model share, so that they share runs.
+
+They are DreamText's own terms as they act at this scale. Of alpha, .01 (the paper's, of means) is
+inert, 10 collapses and .3 to 1 hold the masks (study `weights`). Of gamma, the paper's 1 is what a
+study calls L_mask; without it every cell of the latent weighs alike.
+"""
+
+from benchmarks.study import Variant
+
+L_ATTN, NO_L_ATTN = ("objective.alpha=1",), ("objective.alpha=0",)
+L_MASK, NO_L_MASK = ("objective.gamma=1",), ("objective.gamma=0",)
+NO_HEADS = ("objective.beta=0",)  # neither L_align nor L_id
+GUIDED = (*L_ATTN, *NO_L_MASK)  # the arm that reads best
+PLAIN = (*NO_L_ATTN, *NO_L_MASK, *NO_HEADS)  # the denoising loss alone
+
+
+def supervised(mode: str, *others: str) -> tuple[str, ...]:
+    """Overrides of a mode of supervision, and others."""
+    return (f"objective.supervision.mode={mode}", *others)
+
+
+SUPERVISION = tuple(
+    Variant(name=mode, overrides=supervised(mode)) for mode in ("none", "balanced", "full")
+)

@@ -1,0 +1,23 @@
+"""What does a base model change? The paper's arms start from Stable Diffusion; those of the scale
+model start from a small inpainting model that has seen no word and no label, or from nothing."""
+
+from benchmarks.studies._scale import GUIDED, SUPERVISION
+from benchmarks.study import Contrast, Study, Variant
+from benchmarks.study.variants import cross
+
+_STARTS = (
+    Variant(name="", overrides=GUIDED),
+    Variant(name="from scratch", overrides=(*GUIDED, "model.unet.weights=''")),
+)
+
+STUDY = Study(
+    name="base",
+    question="None, balanced and full supervision, from the base model and from scratch.",
+    variants=cross(SUPERVISION, _STARTS),
+    reference="balanced",
+    primary=Contrast(variant="balanced from scratch", against="balanced"),
+    secondary=(
+        Contrast(variant="none from scratch", against="none"),
+        Contrast(variant="full from scratch", against="full"),
+    ),
+)

@@ -1,0 +1,74 @@
+"""Which constants suit each arm? As many trials of as many steps for each, over its own few.
+
+The rates of the optimisers are shared by all arms: they are chosen on the mean of balanced and
+full. `study tune` runs this and writes `results/tuning/tiny`; as a study it runs on a cluster.
+"""
+
+from benchmarks.studies._scale import GUIDED, PLAIN, supervised
+from benchmarks.study import Variant
+from benchmarks.study.tuning import Arm, Choice, Range, Tuning
+from dreamtext.configs.objectives import OBJECTIVES
+
+_L_ATTN = {
+    "objective.alpha": Range(0.1, 10, first=1),
+    "objective.gamma": Choice(("0", "0.3", "1")),
+    "objective.attention_start": Choice(("start", "after_supervision")),
+}
+_SUPERVISION = {"objective.supervision.weight": Range(0.5, 8, first=2)}
+_BALANCED = Variant(name="balanced", overrides=supervised("balanced", *GUIDED))
+_FULL = Variant(name="full", overrides=supervised("full", *GUIDED))
+
+TUNING = Tuning(
+    name="tiny",
+    arms=(
+        Arm(
+            name="shared",
+            members=(_BALANCED, _FULL),
+            space={
+                "training.muon_lr": Range(0.005, 0.05, first=0.02),
+                "training.lr": Range(0.0005, 0.006, first=0.002),
+            },
+        ),
+        Arm(name="balanced", members=(_BALANCED,), space=_L_ATTN | _SUPERVISION),
+        Arm(name="full", members=(_FULL,), space=_L_ATTN | _SUPERVISION),
+        Arm(
+            name="none",
+            members=(Variant(name="none", overrides=supervised("none", *GUIDED)),),
+            space={
+                "objective.alpha": Range(0.01, 10, first=1),
+                "objective.gamma": Choice(("0", "1")),
+                "objective.attention_ramp": Choice(("0", "0.5")),
+                "objective.beta": Range(0.0001, 0.1, first=0.001),
+            },
+        ),
+        Arm(
+            name="udifftext-objective",
+            members=(
+                Variant(
+                    name="udifftext-objective",
+                    overrides=(*OBJECTIVES["udifftext"], "model.text.pretrain_steps=600"),
+                ),
+            ),
+            space={
+                "objective.supervision.weight": Range(0.003, 0.3, first=0.01),
+                "objective.recogniser_weight": Range(0.0001, 0.03, first=0.001),
+            },
+        ),
+        Arm(
+            name="textdiffuser-objective",
+            members=(
+                Variant(
+                    name="textdiffuser-objective",
+                    overrides=supervised(
+                        "none",
+                        *PLAIN,
+                        "model.segmentation.channels=8",
+                        "model.segmentation.pretrain_steps=1000",
+                    ),
+                ),
+            ),
+            space={"objective.character_weight": Range(0.001, 0.3, first=0.01)},
+        ),
+    ),
+)
+STUDY = TUNING.study()
