@@ -19,7 +19,7 @@ ALLOWED = {
 # Ground floor first: a group imports from lower floors only, never from its own.
 FLOORS = {
     "dreamtext": (
-        {"errors"},
+        {"errors", "places"},
         {"files"},
         {"charset", "configs"},
         {"data"},
@@ -29,7 +29,7 @@ FLOORS = {
         {"training"},
     ),
     "benchmarks": (
-        {"places", "runs"},
+        {"runs"},
         {"samples"},
         {"metrics", "cells"},
         {"study", "mask_lab"},

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import places
+from dreamtext import places
 from dreamtext.files import write_text
 from slurm.task import Task
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from benchmarks import places
 from benchmarks.study import Study
+from dreamtext import places
 
 if TYPE_CHECKING:
     import pandas as pd

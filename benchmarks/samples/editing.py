@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from benchmarks import places
-from dreamtext import charset
+from dreamtext import charset, places
 from dreamtext.errors import RunError, UserError
 from dreamtext.files import written_whole
 

@@ -9,7 +9,6 @@ from types import ModuleType
 from typing import Any
 
 from benchmarks.cells import reader
-from benchmarks.places import project
 from benchmarks.runs.folder import Run
 from benchmarks.runs.manifest import Benchmark
 from benchmarks.study.contrast import Contrast
@@ -18,6 +17,7 @@ from dreamtext.configs.presets import configured
 from dreamtext.configs.schema import override
 from dreamtext.configs.sections import Config
 from dreamtext.errors import RunError, UserError
+from dreamtext.places import project
 
 RECONSTRUCTION = Benchmark(task="reconstruction")
 EDITING = Benchmark(task="editing")

@@ -15,13 +15,13 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
-from benchmarks.places import results
 from benchmarks.runs.manifest import Benchmark
 from benchmarks.study.study import Cell, Study, Variant, load_module
 from dreamtext.configs.presets import preset
 from dreamtext.configs.schema import override, signature
 from dreamtext.errors import RunError, UserError
 from dreamtext.files import file_hash, write_json, written_whole
+from dreamtext.places import results
 
 METRIC = "NED/raw"
 _SNAPSHOT = "validation_NED"  # of a training's log: the same measure on the way

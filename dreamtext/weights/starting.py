@@ -4,16 +4,15 @@ They decide a run's result, wherever they lie, so their content is part of its i
 paths are not. Imports no torch: planning a study asks for this.
 """
 
-import sys
 from functools import lru_cache
 from pathlib import Path
 
+from dreamtext import places
 from dreamtext.configs.sections import Config
 from dreamtext.errors import UserError
 from dreamtext.files import file_hash
 
 FOLDER_FILES = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")
-_CHECKOUT = Path(__file__).resolve().parents[2]
 _INNER = {"unet": "unet", "autoencoder": "vae"}  # a part's folder in a diffusers pipeline
 
 
@@ -25,7 +24,7 @@ def weight_file(path: str | Path, part: str) -> Path:
     Raises:
         UserError: there is no such file, or the folder holds no weights of the part.
     """
-    path = _here_or_along(Path(path))
+    path = places.found(Path(path))
     if path.is_file():
         return path
     if not path.is_dir():
@@ -42,17 +41,6 @@ def weight_file(path: str | Path, part: str) -> Path:
         f"{path} is not a diffusers folder of the {part}: expected {FOLDER_FILES[0]} in it or in "
         f"its folder {inner}"
     )
-
-
-def _here_or_along(path: Path) -> Path:
-    """The path itself if it is there, else the same in the checkout or the installed wheel."""
-    if path.exists() or path.is_absolute():
-        return path
-    inside = Path(*path.parts[1:]) if path.parts[:1] == ("results",) else path
-    for along in (_CHECKOUT / path, Path(sys.prefix, "share", "dreamtext") / inside):
-        if along.exists():
-            return along
-    return path
 
 
 def weight_hashes(config: Config) -> dict[str, str]:
