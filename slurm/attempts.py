@@ -11,10 +11,14 @@ import os
 import re
 import socket
 import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Literal
 
 from slurm.files import write_json
+from slurm.lease import read_lease
 from slurm.progress import progress
 from slurm.task import CANCELLED, DISK, FAILED, read_failure, sentence
 
@@ -65,6 +69,46 @@ def read(folder: str | Path) -> list[dict[str, Any]]:
         except ValueError:
             continue
     return lines
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Time that attempts took, whatever came of them."""
+
+    run_hours: float = 0.0
+    gpu_hours: float = 0.0
+
+    def __add__(self, other: "Spent") -> "Spent":
+        return Spent(self.run_hours + other.run_hours, self.gpu_hours + other.gpu_hours)
+
+
+def spent(folders: Iterable[str | Path]) -> Spent:
+    """What the attempts of tasks have taken so far: of those that ended with a word, and of one
+    that is under way."""
+    total = Spent()
+    for folder in folders:
+        lines = read(folder)
+        for line, following in zip_longest(lines, lines[1:]):
+            if line["outcome"] != "started":
+                continue
+            if following is None:
+                end = line["time"] if _over(folder) else time.time()
+            else:  # an attempt that was lost with its node ended nobody knows when
+                end = line["time"] if following["outcome"] == "started" else following["time"]
+            hours = (end - line["time"]) / 3600
+            total += Spent(hours, hours * line.get("gpus", 0))
+    return total
+
+
+def _over(folder: str | Path) -> bool:
+    newest = read_lease(folder)
+    return newest is None or newest.released or newest.owner_died()
+
+
+def gpus_of_job() -> int:
+    """How many GPUs SLURM gave this job, on all its nodes."""
+    here = int(os.environ.get("SLURM_GPUS_ON_NODE", "0"))
+    return here * int(os.environ.get("SLURM_JOB_NUM_NODES", "1"))
 
 
 def exhausted(folder: str | Path) -> str:

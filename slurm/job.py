@@ -118,7 +118,7 @@ def _attempt(task: Task, folder: Path, stop: StopFlag, capture: bool, launch: La
     if head:
         ranks.forget(folder)
         attempts.reserve(folder)
-        attempts.append(folder, "started", pid=os.getpid())
+        attempts.append(folder, "started", pid=os.getpid(), gpus=attempts.gpus_of_job())
     try:
         code = _program(task, folder, stop, capture, launch, name)
     except OSError as error:  # there is no such program, or no room for its output

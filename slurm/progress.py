@@ -13,6 +13,7 @@ LOG = "log.jsonl"
 TAIL_LINES = 12  # enough for the pace, and quick to read for hundreds of running tasks
 MOST_FILES = 100_000
 _OURS = ("lease-", "attempts.jsonl", "output", "FAILED.json", "rank-failure", "spec.json")
+_TRACKERS = {"tensorboard", "wandb", "trackio", "mlruns"}  # they begin anew at every start
 
 
 def progress(folder: str | Path) -> int:
@@ -23,7 +24,8 @@ def progress(folder: str | Path) -> int:
     for path, folders, files in os.walk(folder):
         if path == str(folder):
             files = [name for name in files if not name.startswith((".", *_OURS))]
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        kept = [name for name in folders if name not in _TRACKERS and name[0] != "."]
+        folders[:] = kept
         count += len(files)
         if count >= MOST_FILES:
             break

@@ -1,4 +1,4 @@
-"""`dreamtext study plan|submit|retry|cancel`: studies on a cluster.
+"""`dreamtext study plan|submit|sweep|retry|cancel`: studies on a cluster.
 
 The commands only put together what `benchmarks.launch.tasks` (runs as tasks) and `slurm`
 (tasks on a cluster) can do. None of them imports torch.
@@ -10,17 +10,23 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from benchmarks.commands.selection import (
+    CellsOption,
     ClusterFile,
     ClusterSet,
     Out,
+    RunsOption,
+    Samples,
     Selection,
+    Set,
     cluster_config,
     duration,
+    root_of,
     selecting,
 )
 from benchmarks.commands.study import app, run_here, write_report
 
 if TYPE_CHECKING:
+    from benchmarks.launch.estimate import Plan
     from benchmarks.runs.folder import Run
     from slurm.config import ClusterConfig
     from slurm.submit import Sent
@@ -35,13 +41,14 @@ def plan(
     ask: ClusterSet = None,
     probe: Annotated[bool, typer.Option("--probe", help="Measure a few steps first")] = False,
 ) -> None:
-    """What of a study exists, what would run, and for how long."""
-    from benchmarks.launch import tasks as grid
+    """What of a study exists, what would run, for how long, and what it has cost so far."""
+    from benchmarks.launch import estimate
+    from benchmarks.launch.tasks import distinct_runs
 
     study, cells = selection.study, selection.cells
     if probe:
-        grid.probe(study, selection.root)
-    found = grid.plan(grid.distinct_runs(cells), cluster_config(cluster, ask))
+        estimate.probe(study, selection.root)
+    found = estimate.plan(distinct_runs(cells), cluster_config(cluster, ask))
     typer.echo(
         f"{study.name}: {len(study.variants)} variants x {len(study.seeds)} seeds x "
         f"{len(study.benchmarks)} benchmarks = {len(cells)} cells, preset {study.preset}"
@@ -71,6 +78,12 @@ def plan(
             f"about {found.run_hours:.2f} run-hours, {found.gpu_hours:.2f} GPU-hours; finished "
             f"about {duration(found.finish_s or 0)} after the jobs start"
         )
+    _tell_disk(found, selection.root)
+    if any(stage.spent.run_hours for stage in found.stages):
+        for name, cost in estimate.spent_by_variant(cells).items():
+            typer.echo(
+                f"spent on {name}: {cost.run_hours:.2f} run-hours, {cost.gpu_hours:.2f} GPU-hours"
+            )
 
 
 @app.command()
@@ -110,6 +123,53 @@ def submit(
         run_here(selection, out, parallel, snapshot.take(_project(), home / "snapshots"))
     else:
         _run_inline(selection, todo, tasks, out)
+
+
+@app.command()
+def sweep(
+    axes: Annotated[
+        list[str], typer.Argument(help="section.key=value,value: every combination is a variant")
+    ],
+    preset: Annotated[str, typer.Option(help="What the variants start from")] = "tiny",
+    seeds: Annotated[int, typer.Option(help="How many seeds, from 0 on")] = 3,
+    n: Samples = None,
+    set_: Set = None,
+    runs: RunsOption = None,
+    cells: CellsOption = None,
+    on: Annotated[
+        Literal["slurm", "local", "inline"],
+        typer.Option(help="The cluster; this machine, side by side; or here, one by one"),
+    ] = "local",
+    save: Annotated[Path | None, typer.Option(help="Keep the study file here")] = None,
+    out: Out = None,
+    cluster: ClusterFile = None,
+    ask: ClusterSet = None,
+    parallel: Annotated[int, typer.Option(help="--on local: runs side by side")] = 1,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the batch scripts")] = False,
+) -> None:
+    """Every combination of some options' values, run and reported like any study."""
+    from benchmarks.launch.tasks import home
+    from benchmarks.study import sweep as sweeps
+
+    text = sweeps.source(axes, preset, seeds)
+    path, study = sweeps.write(text, home(root_of(runs)) / "sweeps", save)
+    typer.echo(f"{len(study.variants)} variants x {seeds} seeds; the study file: {path}")
+    submit(
+        name=str(path),
+        preset=None,
+        seeds=None,
+        n=n,
+        where=None,
+        set_=set_,
+        runs=runs,
+        kept=cells,
+        on=on,
+        out=out,
+        cluster=cluster,
+        ask=ask,
+        parallel=parallel,
+        dry_run=dry_run,
+    )
 
 
 @app.command()
@@ -179,11 +239,13 @@ def _send(
     mem_gb: dict[str, float] | None = None,
 ) -> None:
     """Submit to SLURM what is missing of the runs, and the report behind it."""
+    from benchmarks.launch import estimate
     from benchmarks.launch import tasks as grid
     from benchmarks.launch.preflight import refuse_uneven_batches
     from slurm.submit import submit
 
     refuse_uneven_batches((run for run in runs if run.state != "done"), config)
+    _tell_disk(estimate.plan(runs, config), selection.root)
     by_name = {run.name: run for run in runs}
     folder = selection.results_folder(out).resolve()
     sent = submit(
@@ -197,6 +259,19 @@ def _send(
         prepare=lambda task: by_name[task.name].prepare(),
     )
     _tell_sent(sent, folder)
+
+
+def _tell_disk(found: "Plan", root: Path) -> None:
+    """What the missing runs will need, beside what there is room for."""
+    import shutil
+
+    if found.disk_bytes is None:
+        return
+    there = next(path for path in (root, *root.parents) if path.exists())
+    free = shutil.disk_usage(there).free
+    typer.echo(f"about {found.disk_bytes / 1e9:.2f} GB of disk, where {free / 1e9:.2f} GB are free")
+    if found.disk_bytes > free:
+        typer.echo("that is not enough: make room, or name another folder with --runs", err=True)
 
 
 def _project() -> Path:

@@ -13,7 +13,7 @@ from typing import Any
 from benchmarks.runs import provenance
 from benchmarks.runs.folder import PROVENANCE, Run
 from dreamtext.errors import Interrupted, RunError, UserError
-from dreamtext.files import refuse_if_overtaken, write_json, writing_while
+from dreamtext.files import CHECKPOINTS, refuse_if_overtaken, write_json, writing_while
 from slurm.lease import Lease
 from slurm.task import DONE, FAILED
 
@@ -66,7 +66,17 @@ def working(run: Run) -> Iterator[None]:
                 raise
             refuse_if_overtaken()
             (folder / FAILED).unlink(missing_ok=True)
-            write_json(folder / DONE, {"finished": time.time(), "seconds": time.time() - began})
+            peak = _size(folder)
+            if run.stage == "train" and (run.model / "model.safetensors").exists():
+                # What is done is never resumed; at the paper's size they are 30 GB.
+                shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+            done = {"finished": time.time(), "seconds": time.time() - began}
+            write_json(folder / DONE, done | {"bytes": _size(folder), "peak_bytes": peak})
+
+
+def _size(folder: Path) -> int:
+    """Bytes of all files in a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def _failure(folder: Path, error: BaseException) -> dict[str, Any]:

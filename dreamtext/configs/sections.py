@@ -329,6 +329,10 @@ class TrainingConfig(Checked):
     validate_every: int = option(300, identity=False)
     validate_words: int = option(96, identity=False)  # painted and read at each validation
     log_every: int = option(10, identity=False)
+    # beside log.jsonl; all but tensorboard must be installed first
+    tracker: Literal["tensorboard", "wandb", "trackio", "mlflow", "none"] = option(
+        "tensorboard", identity=False
+    )
 
     def check(self) -> None:
         self.require(self.steps > 0, "steps must be positive")

@@ -1,6 +1,7 @@
 """The training log: one JSON object a line, in the order of steps."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,21 @@ from dreamtext.files import LOG, refuse_if_overtaken, write_text
 class Log:
     """`log.jsonl`: one JSON object a line, in the order of steps."""
 
-    def __init__(self, folder: Path, *, enabled: bool = True) -> None:
-        self.path, self.enabled = folder / LOG, enabled
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        enabled: bool = True,
+        also: Callable[[dict[str, Any]], None] = lambda line: None,
+    ) -> None:
+        self.path, self.enabled, self.also = folder / LOG, enabled, also
 
     def append(self, values: dict[str, Any]) -> None:
         if self.enabled:
             refuse_if_overtaken()
             with open(self.path, "a") as file:
                 file.write(json.dumps(values) + "\n")
+            self.also(values)
 
     def cpu_s(self) -> float:
         """CPU seconds that the run has taken, as far as its last line tells."""

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ from dreamtext.networks.model import DreamText
 from dreamtext.objective.schedule import weights_at
 from dreamtext.objective.step import TrainingStep
 from dreamtext.objective.terms import refuse_unlabelled
-from dreamtext.training import optimizer, validation
+from dreamtext.training import optimizer, trackers, validation
 from dreamtext.training.average import Average
 from dreamtext.training.batches import StepOrder, collator, draw_step, step_seed
 from dreamtext.training.log import Log
@@ -175,7 +176,7 @@ def train(
         RunError: the loss is not finite.
     """
     clock = time.process_time()
-    accelerator = accelerator or accelerate(config)
+    accelerator = accelerator or accelerate(config, folder)
     rank, ranks = accelerator.process_index, accelerator.num_processes
     training, writer = config.training, accelerator.is_main_process
     if training.batch_size % ranks:
@@ -187,7 +188,8 @@ def train(
     _refuse_frozen_at_random(config)
     trainer = Trainer(config, folder, accelerator)
     start = trainer.resume()
-    log = Log(folder, enabled=writer)
+    trackers.begin(accelerator, config, folder)
+    log = Log(folder, enabled=writer, also=partial(trackers.log, accelerator))
     log.truncate(start or -1)
     clock -= log.cpu_s()
     if start == 0 and (scores := pretrain(trainer.model, dataset)):
@@ -229,6 +231,7 @@ def train(
                 trainer.save(done)
             if stopping:
                 accelerator.wait_for_everyone()
+                trackers.end(accelerator)
                 raise Interrupted(
                     f"training stopped as asked at step {done} of {training.steps}; everything is "
                     "saved, and the same command goes on from there"
@@ -238,14 +241,16 @@ def train(
     if writer:
         checkpoints.save_model(trainer.model, folder / MODEL)
     accelerator.wait_for_everyone()
+    trackers.end(accelerator)
     return trainer.model.eval()
 
 
-def accelerate(config: Config) -> Accelerator:
-    """Devices, processes and mixed precision, as the launcher set them up.
+def accelerate(config: Config, folder: Path) -> Accelerator:
+    """Devices, processes and mixed precision, as the launcher set them up; the run's trackers.
 
     Raises:
-        UserError: the device cannot compute in the configured precision.
+        UserError: the device cannot compute in the configured precision, or the tracker is not
+            installed.
     """
     precision = config.training.mixed_precision
     # Left alone without a GPU, accelerate does not join processes: each would train by itself.
@@ -260,6 +265,8 @@ def accelerate(config: Config) -> Accelerator:
         return Accelerator(
             cpu=cpu,
             mixed_precision=precision,
+            log_with=trackers.wanted(config),
+            project_dir=folder,
             # Which heads the loss uses depends on its configuration.
             kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
         )

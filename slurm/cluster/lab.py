@@ -81,15 +81,17 @@ class Cluster:
         _stop([self.folder / "run" / f"slurmd-{node}.pid"], signal.SIGKILL)
 
     def kill_job(self, job_id: str) -> None:
-        """Kill every process of a job, by SLURM's plain number, as a power cut would."""
+        """Kill every process of a job, by SLURM's plain number, as a power cut would: none of them
+        is left a moment to say how another ended."""
         found = _processes_with(f"SLURM_JOB_ID={job_id}", ("",))
         for entry in Path("/proc").iterdir():
             with contextlib.suppress(OSError):
                 if f"slurmstepd: [{job_id}." in (entry / "cmdline").read_text():
                     found.append(int(entry.name))
-        for pid in found:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in found:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
 
     def _daemon(self, name: str, *arguments: str) -> None:
         program = _which(name)

@@ -33,6 +33,7 @@ def main() -> int:
     parser.add_argument("--pause", type=float, default=0.02)
     parser.add_argument("--fault", default="")
     parser.add_argument("--once", action="store_true")
+    parser.add_argument("--wait-for", type=Path, help="goes on past step 3 when this is there")
     arguments = parser.parse_args()
     folder = arguments.folder
     if (folder / "DONE.json").exists():
@@ -53,6 +54,9 @@ def main() -> int:
                     fired.touch()
                     if code := fault(arguments.fault, folder):
                         return code
+            if arguments.wait_for and state["step"] >= 3 and not arguments.wait_for.exists():
+                time.sleep(0.2)
+                continue
             # Deterministic chaos: one lost or doubled step changes every later digit.
             x = state["x"] + random.Random(state["step"]).random()
             state = {"step": state["step"] + 1, "x": 3.99 * (x % 1) * (1 - x % 1)}

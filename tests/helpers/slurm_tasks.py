@@ -1,5 +1,7 @@
 """What the tests of submission share: tasks of the counting program, sending and waiting."""
 
+import os
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -40,3 +42,39 @@ def alive() -> list[queue.QueuedJob]:
     """Our jobs that are, or will be, at work; not those that are just being ended."""
     jobs = [job for job in queue.mine().values() if job.alive and job.state != "COMPLETING"]
     return [job for job in jobs if job.id not in NOT_OURS]
+
+
+def ends_after(effects: int, act: Callable[[], object]) -> bool:
+    """Do something in a process that ends, as by kill -9, after so many of its outer effects:
+    processes started and files put into place. Returns whether it came so far."""
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    had = 0
+
+    def count() -> None:
+        nonlocal had
+        had += 1
+        if had == effects:
+            os._exit(9)
+
+    class Counted(subprocess.Popen):
+        def __init__(self, *words, **options):
+            super().__init__(*words, **options)
+            if had + 1 == effects:
+                self.wait()  # it has had its effect, and nobody reads its answer
+            count()
+
+    def counted(move):
+        def move_and_count(*paths, **options):
+            move(*paths, **options)
+            count()
+
+        return move_and_count
+
+    subprocess.Popen = Counted
+    os.replace, os.rename = counted(os.replace), counted(os.rename)
+    try:
+        act()
+    finally:
+        os._exit(0)

@@ -50,6 +50,10 @@ def test_no_file_means_the_clusters_own_defaults():
         ("[stage.train]\nmemory = 3", r"\[stage.train\]: unknown key 'memory'"),
         ("stage = 3", "holds sections"),
         ("a = = b", "not valid TOML"),
+        ("time_min = 1", "warning_s=90 is not shorter than the time limit"),
+        ("gpus_per_node = 'two'", "neither a number nor type:number"),
+        ("gpus_per_node = 2\ntasks_per_node = 4", "every process needs a GPU of its own"),
+        ("sbatch = {exclude = ['n1']}", "a table of texts, numbers and true"),
     ],
 )
 def test_mistake_is_named(tmp_path, text, message):
@@ -75,3 +79,28 @@ def test_overrides_win_and_are_checked():
     for wrong in ("time_min", "time_min=soon", "tmie_min=3", "=3"):
         with pytest.raises(SlurmInputError, match=r"time_min|override"):
             config.override([wrong])
+
+
+def test_options_of_a_section_come_on_top_of_the_others(tmp_path):
+    path = tmp_path / "cluster.toml"
+    path.write_text(
+        'sbatch = {exclude = "n3", exclusive = true}\n[stage.train]\nsbatch = {nice = 5}\n'
+    )
+    config = load(path)
+    assert config.resources("train").sbatch == {"exclude": "n3", "exclusive": True, "nice": 5}
+    assert config.resources("score").sbatch == {"exclude": "n3", "exclusive": True}
+
+
+@pytest.mark.parametrize(
+    ("text", "count"), [("4", 4), ('"4"', 4), ('"h100:4"', 4), ('"a100-sxm4-80gb:2"', 2)]
+)
+def test_gpus_may_have_a_type(tmp_path, text, count):
+    path = tmp_path / "cluster.toml"
+    path.write_text(f"gpus_per_node = {text}")
+    assert load(path).resources("train").gpus == count
+
+
+def test_unknown_stage_is_named():
+    config = ClusterConfig({}, {"trian": {}})
+    with pytest.raises(SlurmInputError, match="did you mean 'train'"):
+        config.refuse_unknown_stages(("train", "sample"))

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from helpers.slurm_tasks import alive, make, send, wait
+from helpers.slurm_tasks import alive, ends_after, make, send, wait
 
 from slurm import queue, records
 from slurm.errors import SlurmError
@@ -25,39 +25,8 @@ def grid(root: Path) -> list[Task]:
 
 
 def submit_and_end_after(root: Path, last: int, project: Path) -> bool:
-    """Submit in a process that ends, as by kill -9, after so many of its outer effects: processes
-    started and files put into place. Returns whether it came so far."""
-    child = os.fork()
-    if child:
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
-    effects = 0
-
-    def count() -> None:
-        nonlocal effects
-        effects += 1
-        if effects == last:
-            os._exit(9)
-
-    class Counted(subprocess.Popen):
-        def __init__(self, *words, **options):
-            super().__init__(*words, **options)
-            if effects + 1 == last:
-                self.wait()  # it has had its effect, and nobody reads its answer
-            count()
-
-    def counted(move):
-        def move_and_count(*paths, **options):
-            move(*paths, **options)
-            count()
-
-        return move_and_count
-
-    subprocess.Popen = Counted
-    os.replace, os.rename = counted(os.replace), counted(os.rename)
-    try:
-        send(grid(root), root, collect=SAID, project=project)
-    finally:
-        os._exit(0)
+    """Submit, and end after so many outer effects; whether there were so many."""
+    return ends_after(last, lambda: send(grid(root), root, collect=SAID, project=project))
 
 
 def check_queue(tasks: list[Task], root: Path) -> None:

@@ -91,15 +91,19 @@ def forests(draw):
     return tasks
 
 
-@given(forests(), st.integers(1, 6))
-def test_every_task_once_and_after_all_it_needs(tasks, limit):
-    arrays = arrange(tasks, resources, limit)
+@given(forests(), st.integers(1, 6), st.integers(1, 3), st.integers(1, 3))
+def test_every_task_once_and_after_all_it_needs(tasks, limit, per_train, per_sample):
+    def request(task):
+        return Resources(runs_per_job=per_train if task.stage == "train" else per_sample)
+
+    arrays = arrange(tasks, request, limit)
     where = {}
     for index, array in enumerate(arrays):
-        assert 1 <= len(array.tasks) <= limit
-        for position, task in enumerate(array.tasks):
-            assert task.folder not in where
-            where[task.folder] = (index, position)
+        assert 1 <= array.elements <= limit
+        for position, pack in enumerate(array.packs()):
+            for task in pack:
+                assert task.folder not in where
+                where[task.folder] = (index, position)
     assert len(where) == len(tasks)
 
     def waits_for(index: int) -> set[int]:
@@ -115,7 +119,7 @@ def test_every_task_once_and_after_all_it_needs(tasks, limit):
             assert parent_index in waits_for(index)
             if parent_index == arrays[index].corresponds:
                 assert parent_position == position
-                assert len(arrays[index].tasks) <= len(arrays[parent_index].tasks)
+                assert arrays[index].elements <= arrays[parent_index].elements
 
 
 def test_requests_come_from_the_stage():

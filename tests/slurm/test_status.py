@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from slurm import attempts, records
+from slurm import attempts, queue, records
+from slurm.errors import SlurmError, SlurmWarning
 from slurm.failures import group, last_lines, likely
 from slurm.lease import Lease
 from slurm.queue import QueuedJob
@@ -114,6 +115,52 @@ def test_dead_without_a_word_is_lost(task, tmp_path):
     assert one(task, home, {"5": QueuedJob("5", "NODE_FAIL")}).state == "lost"
     assert "node_fail" in one(task, home, {"5": QueuedJob("5", "NODE_FAIL")}).detail
     assert one(task, home).state == "lost"
+
+
+def test_without_the_controller_the_folders_say_what_they_know(task, tmp_path, monkeypatch):
+    def silent():
+        raise SlurmError("squeue failed: Unable to contact slurm controller")
+
+    monkeypatch.setattr(queue, "mine", silent)
+    monkeypatch.setattr(queue, "available", lambda: True)
+    home = sent(task, tmp_path)
+    log(task, 10)
+    with Lease(task.folder), pytest.warns(SlurmWarning, match="Unable to contact"):
+        (now,) = status([task], home)
+    assert (now.state, now.progress["step"]) == ("running", 10)
+
+
+def test_failures_count_from_the_last_time_a_task_got_further(task):
+    for number in range(4):  # each time a step further
+        log(task, number + 1)
+        attempts.append(task.folder, "failed", cause="python", error=f"at step {number}")
+        assert not attempts.exhausted(task.folder)
+    attempts.append(task.folder, "failed", cause="python", error="at step 3")
+    attempts.append(task.folder, "failed", cause="python", error="at step 3")
+    assert attempts.exhausted(task.folder) == "failed in the same way 3 times"
+    attempts.append(task.folder, "retry")
+    assert not attempts.exhausted(task.folder)
+
+
+def test_starts_that_lead_nowhere_come_to_an_end(task):
+    for _ in range(attempts.IDLE_STARTS):
+        assert not attempts.exhausted(task.folder)
+        attempts.append(task.folder, "started")
+        attempts.append(task.folder, "interrupted", cause="preempted")
+    assert "without getting any further" in attempts.exhausted(task.folder)
+    log(task, 1)
+    attempts.append(task.folder, "started")
+    assert not attempts.exhausted(task.folder)
+
+
+def test_done_needs_its_word_and_what_was_to_be_made(tmp_path):
+    task = Task(str(tmp_path), ("x",), makes=("model",))
+    Path(tmp_path, "DONE.json").write_text("{}")
+    assert not task.done
+    Path(tmp_path, "model").touch()
+    assert task.done
+    Path(tmp_path, "DONE.json").write_text("")
+    assert not task.done
 
 
 def test_counts_add_up(task, tmp_path):

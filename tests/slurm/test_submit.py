@@ -218,13 +218,17 @@ def test_dry_run_prints_the_batch_scripts_and_changes_nothing(tmp_path):
     a = make(tmp_path, "a", stage="train")
     b = make(tmp_path, "b", stage="train")
     c = make(tmp_path, "c", stage="score", after=(a.folder,))
-    config = CONFIG.override(["train.partition=gpu", "train.gpus_per_node=4", "qos=long"])
+    config = CONFIG.override(["train.partition=gpu", "train.gpus_per_node=h100:4", "qos=long"])
+    config = config.override(["sbatch={exclusive=true, no-kill=false}", "cpus_per_task=3"])
     if shutil.which("srun") is None:
         pytest.skip("submitit needs srun on the PATH")
     train, score = dry_run([a, b, c], home=tmp_path / "launch", name="demo", config=config)
-    for line in ("--array=0-1%2", "--partition=gpu", "--gpus-per-node=4", "--signal=USR2@90"):
-        assert f"#SBATCH {line}" in train
+    for line in ("--array=0-1%2", "--partition=gpu", "--gpus-per-node=h100:4", "--exclusive"):
+        assert f"#SBATCH {line}\n" in train
+    assert "#SBATCH --signal=USR2@90" in train
+    assert "--cpus-per-task=3" in train.partition("srun ")[2]  # which does not ask sbatch for it
     assert "--partition" not in score
+    assert "no-kill" not in train
     assert "#SBATCH --qos=long" in score
     assert "afterany:<job 1>" in score
     assert list(tmp_path.iterdir()) == []

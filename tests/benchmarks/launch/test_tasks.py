@@ -9,6 +9,7 @@ import pytest
 from helpers.paths import ROOT
 
 from benchmarks.commands.selection import duration, find_run
+from benchmarks.launch import estimate
 from benchmarks.launch import tasks as grid
 from benchmarks.runs.folder import MAKES
 from benchmarks.runs.work import leads, working
@@ -88,31 +89,31 @@ def test_plan_counts_and_estimates_from_past_runs_of_the_same_size(study):
     study, cells, root = study
     runs = grid.distinct_runs(cells)
     config = ClusterConfig({"parallel": 2}, {"train": {"gpus_per_node": 4}})
-    empty = grid.plan(runs, config)
+    empty = estimate.plan(runs, config)
     assert [s.to_run for s in empty.stages] == [6, 12, 12]
     assert empty.unknown == ["train", "sample", "score"]
     for run in runs:
         if run.title.startswith("supervision none seed 0"):
             make_done(run, {"train": 40.0, "sample": 16.0, "score": 10.0}[run.stage])
-    plan = grid.plan(runs, config)
+    plan = estimate.plan(runs, config)
     assert [(s.done, s.missing) for s in plan.stages] == [(1, 5), (2, 10), (2, 10)]
     assert plan.run_hours == pytest.approx((5 * 40 + 10 * 16 + 10 * 10) / 3600)
     assert plan.gpu_hours == pytest.approx(5 * 40 * 4 / 3600)
     assert plan.finish_s == pytest.approx(5 * 40 / 2 + 10 * 16 / 2 + 10 * 10 / 2)
     # Twice the steps take twice the time; another model size tells nothing.
     longer = study.narrowed(overrides=["training.steps=80"]).cells(root)
-    stages = grid.plan(grid.distinct_runs(longer), config).stages
+    stages = estimate.plan(grid.distinct_runs(longer), config).stages
     assert stages[0].seconds == pytest.approx(80.0)
     other = study.narrowed(preset="tiny").cells(root)
-    assert "train" in grid.plan(grid.distinct_runs(other), config).unknown
+    assert "train" in estimate.plan(grid.distinct_runs(other), config).unknown
 
 
 def test_time_of_a_resumed_run_is_not_taken_for_a_whole_one(study):
     _, cells, _ = study
     runs = grid.distinct_runs(cells)
     make_done(runs[0], 3.0)
-    (runs[0].folder / "attempts.jsonl").write_text('{"outcome": "started"}\n' * 2)
-    assert "train" in grid.plan(runs, ClusterConfig()).unknown
+    (runs[0].folder / "attempts.jsonl").write_text('{"outcome": "started", "time": 1}\n' * 2)
+    assert "train" in estimate.plan(runs, ClusterConfig()).unknown
 
 
 def test_run_is_found_by_the_beginning_of_its_name(study):

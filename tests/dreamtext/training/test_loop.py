@@ -277,3 +277,20 @@ def test_muon_makes_updates_nearly_orthogonal() -> None:
         values = torch.linalg.svdvals(orthogonalise(torch.randn(*shape, generator=random)))
         assert values.max() < 1.3
         assert values.min() > 0.3 or shape[1] == shape[2]
+
+
+def test_numbers_of_the_log_stand_in_tensorboard_too(undisturbed: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(undisturbed / "tensorboard"))
+    events.Reload()
+    lines = [line for line in read_log(undisturbed / "log.jsonl") if "total" in line]
+    found = events.Scalars("total")
+    assert [event.step for event in found] == [line["step"] for line in lines]
+    assert [event.value for event in found] == pytest.approx([line["total"] for line in lines])
+
+
+def test_tracker_that_is_not_installed_is_named_before_anything_is_done(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="needs the package trackio: pip install trackio"):
+        run(small.config("training.tracker=trackio"), tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -55,11 +55,11 @@ def test_losses_stay_in_full_precision_under_autocast():
         assert value.item() == pytest.approx(plain[name].item(), rel=0.1), name
 
 
-def test_a_precision_the_device_lacks_is_refused():
+def test_a_precision_the_device_lacks_is_refused(tmp_path):
     if torch.cuda.is_available():
         pytest.skip("this device computes in fp16")
     with pytest.raises(UserError, match="mixed_precision=fp16"):
-        accelerate(override(SMOKE, ["training.mixed_precision=fp16"]))
+        accelerate(override(SMOKE, ["training.mixed_precision=fp16"]), tmp_path)
 
 
 def test_latents_are_encoded_once_and_kept(tmp_path):
