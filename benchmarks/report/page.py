@@ -1,37 +1,97 @@
-"""A study's report: one HTML page, its figures beside it, readable without a network."""
+"""A study's report: one HTML page with its tables, figures and pictures beside it, and an index of
+all studies; readable without a network, and the same bytes from the same scores."""
 
-import html
 import json
-import platform
-import re
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report import plots, results
+from benchmarks.report import contrasts, figures, finding, gallery, gaps, results, site
+from benchmarks.report.record import Record, collect
+from benchmarks.report.sheet import sheet
+from benchmarks.report.summary import Scores
 from benchmarks.runs.folder import PROVENANCE
 from benchmarks.study import Cell, Study
 from dreamtext.files import write_json
 
+PAGE, INDEX = "report.html", "index.html"
+
 
 def write(study: Study, cells: Sequence[Cell], folder: Path) -> None:
-    """Everything of `results/<study>/`: tables, figures, sheets, provenance and `report.html`.
+    """Everything of `results/<study>/`: tables, figures, sprites, provenance and `report.html`.
 
     Raises:
         RunError: no cell is scored yet.
+        UserError: a cell's files are of another manifest or metric version.
     """
-    table = results.write(study, cells, folder)
-    plots.scores(study, table, folder / "scores.png")
-    figures = ["scores.png"]
-    if plots.training(study, cells, folder / "training.png"):
-        figures.append("training.png")
+    record = collect(cells)
+    (folder / PROVENANCE).unlink(missing_ok=True)  # half written, the report is none: see `shows`
+    results.write_tables(study, record, folder)
+    scores = Scores(record)
+    found = finding.of(study, record, scores, contrasts.test(study, scores))
+    drawn = figures.write(study, record, scores, cells, folder / "figures")
+    pictures = gallery.write(study, cells, folder)
     for benchmark in study.benchmarks:
         name = f"sheet-{'-'.join(benchmark.name.replace(',', '').split())}.png"
-        if plots.sheet(study, cells, folder / name, task=benchmark.name):
-            figures.append(name)
-    (folder / "report.html").write_text(_page(study, (folder / "table.md").read_text(), figures))
-    write_json(folder / PROVENANCE, provenance(study, cells))  # last: see `shows`
+        sheet(study, cells, folder / name, task=benchmark.name)
+    about = provenance(study, cells)
+    files = [p.name for p in sorted(folder.glob("*.csv")) if p.name != "scores.csv"]
+    site.write(
+        "study.html.j2",
+        folder / PAGE,
+        study=study,
+        finding=found,
+        tables=(folder / "table.html").read_text(),
+        method=results.METHOD,
+        figures=drawn,
+        gallery=pictures,
+        left_out=_left_out(study, record, pictures),
+        notes=gaps.notes(record, study.metrics),
+        provenance=about,
+        revisions=sorted({run["revision"][:10] for run in about["runs"].values()}),
+        files=[*files, "table.md", PROVENANCE],
+        laboratory=laboratory(folder.parent, "../"),
+        index=(folder.parent / INDEX).exists(),
+    )
+    about |= {
+        "question": study.question,
+        "finding": found.primary,
+        "limits": list(found.limits),
+    }
+    write_json(folder / PROVENANCE, about)  # last
+
+
+def write_index(folder: Path) -> None:
+    """`index.html` of a folder of reports: every study's question and finding."""
+    studies = []
+    for path in sorted(folder.glob(f"*/{PROVENANCE}")):
+        about = _read(path)
+        if "finding" in about and (path.parent / PAGE).is_file():
+            studies.append({"folder": path.parent.name, **about})
+    pages = [
+        (path.parent.name, f"{path.parent.name}/README.md")
+        for path in sorted(folder.glob("*/README.md"))
+        if path.parent.name not in ("masks", "published")
+    ]
+    site.write(
+        "index.html.j2",
+        folder / INDEX,
+        studies=studies,
+        laboratory=laboratory(folder, ""),
+        paper=(folder / "PAPER.md").is_file(),
+        pages=pages,
+    )
+
+
+def laboratory(folder: Path, before: str) -> list[tuple[str, str]]:
+    """Title and link of every page of the mask laboratory in a folder of reports."""
+    found = []
+    for path in sorted((folder / "masks").glob("*")):
+        for name in ("index.html", "report.html", "summary.md", "compare.md", "relation.png"):
+            if (path / name).is_file():
+                found.append((path.name, f"{before}masks/{path.name}/{name}"))
+                break
+    return found
 
 
 def shows(folder: Path, cells: Sequence[Cell]) -> bool:
@@ -43,14 +103,15 @@ def shows(folder: Path, cells: Sequence[Cell]) -> bool:
         return False
 
 
-def provenance(study: Study, cells: Sequence[Cell]) -> dict:
+def provenance(study: Study, cells: Sequence[Cell]) -> dict[str, Any]:
     """Which runs, by which code, on what, and how to make the folder again."""
-    used = {}
+    used: dict[str, Any] = {}
     for cell in filter(lambda cell: cell.done, cells):
         by_stage = cell.scored.provenance()
         used |= {r.name: (r, by_stage[r.stage]) for r in cell.runs if r.stage in by_stage}
     found: dict[str, Any] = {}
     seconds: dict[str, float] = {}
+    packages: dict[str, str] = {}
     for name, (run, about) in sorted(used.items()):
         found[name] = {
             "title": run.title,
@@ -59,7 +120,7 @@ def provenance(study: Study, cells: Sequence[Cell]) -> dict:
             "clean": about["git"]["clean"],
         }
         seconds[run.stage] = round(seconds.get(run.stage, 0) + about["seconds"], 1)
-        packages = about["packages"]
+        packages |= about["packages"]
     command = ["dreamtext", "study", "run", study.name, "--preset", study.preset]
     command += ["--seeds", str(len(study.seeds)), "--n", str(study.benchmarks[0].n)]
     return {
@@ -67,69 +128,21 @@ def provenance(study: Study, cells: Sequence[Cell]) -> dict:
         "command": " ".join(command),
         "preset": study.preset,
         "seeds": study.seeds,
-        "written": time.strftime("%Y-%m-%d", time.gmtime()),
-        "packages": packages if used else {},
-        "machine": {"processor": platform.machine(), "python": platform.python_version()},
+        "packages": packages,
         "wall_seconds_by_stage": seconds,
         "runs": found,
     }
 
 
-def _page(study: Study, markdown: str, figures: Sequence[str]) -> str:
-    captions = {
-        "scores.png": "Scores: bars are means over seeds with 95 % intervals, circles single seeds",
-        "training.png": "mIoU of latent character masks on held-out samples while training",
-        "sheet-reconstruction.png": "The same words across variants (first seed), with the masks "
-        "each run's attention gives on the real photograph",
-        "sheet-editing.png": "Another word of the same length painted over the one that was there",
-    }
-    shown = "\n".join(
-        f'<figure><img src="{f}" alt="{html.escape(captions.get(f, f))}">'
-        f"<figcaption>{html.escape(captions.get(f, f))}</figcaption></figure>"
-        for f in figures
-    )
-    style = (
-        "body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;"
-        "color:#222}table{border-collapse:collapse;margin:1rem 0;font-size:13px}"
-        "td,th{border-bottom:1px solid #ddd;padding:.3rem .7rem;text-align:left}"
-        "img{max-width:100%}figure{margin:1.5rem 0}figcaption{color:#666;font-size:13px}"
-    )
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{study.name}</title>'
-        f"<style>{style}</style></head><body>\n{_html(markdown)}\n{shown}\n"
-        '<p><a href="scores.csv">scores.csv</a> · <a href="contrasts.csv">contrasts.csv</a> · '
-        '<a href="provenance.json">provenance.json</a></p></body></html>\n'
-    )
+def _left_out(study: Study, record: Record, pictures: dict[str, Any]) -> list[str]:
+    said = gaps.explain(record)
+    if pictures["left_out"]:
+        said.append("not in the gallery: " + "; ".join(pictures["left_out"]))
+    return said
 
 
-def _html(markdown: str) -> str:
-    """The few Markdown forms that `render.markdown` writes: headings, tables, paragraphs."""
-    out: list[str] = []
-    rows: list[list[str]] = []
-
-    def flush() -> None:
-        if rows:
-            head, *body = rows
-            cells = "".join(f"<th>{c}</th>" for c in head)
-            lines = "".join(
-                "<tr>" + "".join(f"<td>{c}</td>" for c in row) + "</tr>" for row in body
-            )
-            out.append(f"<table><tr>{cells}</tr>{lines}</table>")
-            rows.clear()
-
-    for line in markdown.splitlines():
-        text = re.sub(r"`(.+?)`", r"<code>\1</code>", html.escape(line, quote=False))
-        text = re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", text)
-        text = re.sub(r"\*(.+?)\*", r"<i>\1</i>", text)
-        if line.startswith("|"):
-            if not line.startswith("| ---"):
-                rows.append([c.strip() for c in text.strip("|").split("|")])
-            continue
-        flush()
-        if line.startswith("#"):
-            level = len(line) - len(line.lstrip("#"))
-            out.append(f"<h{level}>{text.lstrip('# ')}</h{level}>")
-        elif line.strip():
-            out.append(f"<p>{text}</p>")
-    flush()
-    return "\n".join(out)
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}

@@ -87,7 +87,7 @@ def html(table: Table) -> str:
     style = _styled(table).format(escape="html").hide(names=True)
     for axis in (0, 1):
         style = style.format_index(escape="html", axis=axis)
-    body = style.to_html(table_uuid=slug(table.title))
+    body = style.to_html(table_uuid=slug(table.title), sparse_index=False)
     notes = "".join(f"<li>{_coded(note)}</li>" for note in table.notes)
     return (
         f"<section><h2>{_coded(table.title)}</h2>\n<p>{_coded(table.caption)}</p>\n{body}"

@@ -1,0 +1,110 @@
+"""What figures are drawn from: a study's scores, its variants' settings, and words to say it in."""
+
+from collections.abc import Sequence
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from benchmarks.report.figures.style import looks
+from benchmarks.report.record import Record
+from benchmarks.report.summary import Scores
+from benchmarks.study import Cell, Study
+from dreamtext.configs.schema import to_dict
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+READING, MASKS = "SeqAcc/raw", "mIoU"
+
+
+class Point(NamedTuple):
+    """A value with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Values:
+    """Scores of one study, as figures ask for them."""
+
+    def __init__(self, study: Study, record: Record, scores: Scores, cells: Sequence[Cell]) -> None:
+        self.study, self.record, self.scores, self.cells = study, record, scores, cells
+        self.tasks = [b.name for b in study.benchmarks]
+        self.names = [v.name for v in study.variants]
+        self.looks = looks(study)
+        self.point = lru_cache(maxsize=None)(self._point)
+
+    def _point(self, variant: str, task: str, metric: str) -> Point | None:
+        """None where there is no value with every planned seed."""
+        if metric not in self.measured(variant, task):
+            return None
+        row = self.scores.score(variant, task, metric)
+        if row["value"] != row["value"]:
+            return None
+        return Point(row["value"], row["low"], row["high"])
+
+    def measured(self, variant: str, task: str) -> frozenset[str]:
+        return self._measured.get((variant, task), frozenset())
+
+    @cached_property
+    def _measured(self) -> dict[tuple[str, str], frozenset[str]]:
+        runs = self.record.runs[self.record.runs.metric != ""]
+        grouped = runs.groupby(["variant", "task"]).metric
+        return {key: frozenset(own) for key, own in grouped}
+
+    @cached_property
+    def seeds(self) -> dict[tuple[str, str, str], list[float]]:
+        """Each run's own value, by variant, task and metric."""
+        runs = self.record.runs[self.record.runs.value.notna()]
+        grouped = runs.groupby(["variant", "task", "metric"]).value
+        return {key: own.tolist() for key, own in grouped}
+
+    @cached_property
+    def settings(self) -> dict[str, dict[str, Any]]:
+        """Of each variant of ours: every setting by its dotted name."""
+        return {
+            v.name: _flat(to_dict(self.study.config(v, self.study.seeds[0])))
+            for v in self.study.variants
+            if v.system == "dreamtext"
+        }
+
+    @cached_property
+    def varied(self) -> list[str]:
+        """The settings in which variants differ."""
+        every = list(self.settings.values())
+        keys = every[0] if every else {}
+        return [k for k in keys if any(own[k] != every[0][k] for own in every)]
+
+    @cached_property
+    def main(self) -> list[str]:
+        """The few variants that a crowded figure shows: the contrasts' and the reference first."""
+        study = self.study
+        asked = [name for c in study.contrasts for name in (c.variant, c.against)]
+        order = dict.fromkeys([*asked[:2], study.reference, *asked, *self.names])
+        shown = set([name for name in order if self.measured(name, self.tasks[0])][:6])
+        return [name for name in self.names if name in shown]
+
+    def images(self, task: str) -> "pd.DataFrame":
+        return self.record.images[self.record.images.task == task]
+
+    def measured_on(self, task: str, metric: str = "") -> str:
+        """What a caption says of the samples: how many, of what, by which judge."""
+        counts = self.scores.panels.counts(task)
+        parts = [f"{n} {what}" for what, n in counts.items() if n]
+        seeds = len(self.study.seeds)
+        text = f"{task}: {', '.join(parts)}, {seeds} seed{'s' if seeds > 1 else ''}"
+        runs = self.record.runs
+        backbone = runs[(runs.metric == metric) & (runs.backbone != "")].backbone
+        if metric and len(backbone):
+            text += f"; {metric} by {backbone.iloc[0]}"
+        return f"{text}; preset {self.study.preset}."
+
+
+def _flat(values: dict[str, Any], before: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            found |= _flat(value, f"{before}{key}.")
+        elif before + key != "seed":
+            found[before + key] = tuple(value) if isinstance(value, list) else value
+    return found

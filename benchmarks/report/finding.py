@@ -1,0 +1,81 @@
+"""What a study found, in sentences made of its statistics: never stronger than they allow."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from benchmarks.report import contrasts, tables
+from benchmarks.report.record import Record
+from benchmarks.report.results import SMALL
+from benchmarks.report.summary import Scores
+from benchmarks.study import Study
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_LED_BY = ("SeqAcc/raw", "mIoU")  # whose leaders are told
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Attributes:
+    primary: the primary contrast, or that there is none.
+    tested: the secondary contrasts, a sentence each.
+    seen: what the intervals say beyond the declared contrasts, which nobody tested.
+    limits: what a reader must know before any of it.
+    """
+
+    primary: str
+    tested: tuple[str, ...]
+    seen: tuple[str, ...]
+    limits: tuple[str, ...]
+
+
+def of(study: Study, record: Record, scores: Scores, tested: "pd.DataFrame") -> Finding:
+    """The finding of a study from its scored cells."""
+    sentences = [contrasts.sentence(row) for _, row in tested.iterrows()]
+    if study.primary:
+        primary, *rest = sentences
+    else:
+        primary, rest = "No primary contrast was declared: nothing here was set out to be seen.", []
+        rest = sentences
+    return Finding(primary, tuple(rest), _leaders(study, scores), _limits(study, record))
+
+
+def _leaders(study: Study, scores: Scores) -> tuple[str, ...]:
+    said = []
+    for benchmark in study.benchmarks:
+        for metric in _LED_BY:
+            if metric not in study.metrics:
+                continue
+            best, tied = tables.leader(study, scores, benchmark.name, metric)
+            where = f"{metric}, {benchmark.name}"
+            if best and tied:
+                others = f"{len(tied)} others" if len(tied) > 3 else ", ".join(map(_code, tied))
+                said.append(f"{where}: {_code(best)} is highest, not told apart from {others}.")
+            elif best:
+                said.append(f"{where}: {_code(best)} is told apart from every other variant.")
+    return tuple(said)
+
+
+def _limits(study: Study, record: Record) -> tuple[str, ...]:
+    said = []
+    runs = record.runs
+    cells = runs.groupby(["variant", "task", "seed"]).metric.max()
+    planned = int(runs.groupby(["variant", "task"]).planned.first().sum())
+    done = int((cells != "").sum())
+    if done < planned:
+        said.append(f"{done} of {planned} cells are scored: this is not the whole study.")
+    if study.preset in SMALL:
+        said.append(SMALL[study.preset])
+    if len(study.seeds) == 1:
+        said.append("One seed: intervals are over images, they say nothing about other seeds.")
+    if study.preset != "paper":
+        said.append(
+            "An embedded scale model was trained; that the paper's own model behaves alike is not "
+            "shown here."
+        )
+    return tuple(said)
+
+
+def _code(name: str) -> str:
+    return f"`{name}`"
