@@ -84,10 +84,12 @@ def report(
 def index(
     folder: Annotated[Path, typer.Argument(help="Folder of results")] = Path("results"),
 ) -> None:
-    """Write the overview of all studies' findings, and the map of runs to revisions."""
-    from benchmarks.report import backing
+    """Write the overview of all studies' findings, as text and as a page, and the map of runs to
+    revisions."""
+    from benchmarks.report import backing, page
 
     backing.write(folder)
+    page.write_index(folder)
     typer.echo(f"{folder / backing.OVERVIEW}")
 
 
