@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: demo smoke test test-all lint clean
+.PHONY: demo smoke test test-all lint clean mutants
 
 demo: $(STAMP)
 	$(BIN)/dreamtext study run supervision --preset demo --seeds 1 --n 96 --workers 2
@@ -17,6 +17,10 @@ test: lint
 
 test-all: lint
 	$(BIN)/pytest -n 2 --dist loadgroup
+
+# Whether tests fail when the code is wrong: takes about an hour.
+mutants: $(STAMP)
+	$(BIN)/python tests/mutants.py --sample 200 --out results/mutants
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -64,7 +64,7 @@ def csv(table: Table) -> str:
 
 
 def latex(table: Table, label: str) -> str:
-    """A `table` environment; the document needs `booktabs`, and `multirow` for blocks of rows."""
+    """A `table` environment; the document needs `booktabs` alone."""
     style = _styled(table).format(_escaped).hide(names=True)
     for axis in (0, 1):
         style = style.format_index(_escaped, axis=axis)
@@ -73,11 +73,11 @@ def latex(table: Table, label: str) -> str:
         convert_css=True,
         column_format="l" * (table.frame.index.nlevels + table.frame.shape[1]),
         caption=_escaped(f"{table.title}. {table.caption}"),
-        label=f"tab:{label}",
+        label=f"tab:{slug(label)}",
         position="t",
         position_float="centering",
         multicol_align="l",
-        multirow_align="t",
+        multirow_align="naive",
     )
     return "".join(f"% {note}\n" for note in table.notes) + text
 

@@ -1,5 +1,7 @@
 """Tables against tables made by hand."""
 
+import shutil
+import subprocess
 from dataclasses import replace
 
 import numpy as np
@@ -430,6 +432,28 @@ def test_published_rows_stand_with_their_source(record):
     (note,) = [n for n in table.notes if n.startswith("[1]")]
     assert "SynthText. paper summary of arXiv 2405.14701: read from a summary" in note
     assert table.bold == {(0, 0)}  # two fixed systems may be told apart by their images
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+def test_latex_compiles_with_booktabs_alone(tmp_path):
+    record = record_of(
+        {("none", READ): NONE, ("balanced", READ): BALANCED, ("full", READ): FULL},
+        font_seen=[i < 5 for i in range(10)],
+    )
+    study = small_study(name="50 % & more_", reference="balanced")
+    results.write_tables(study, record, tmp_path)
+    made = sorted((tmp_path / "tables").glob("*.tex"))
+    assert len(made) == 3
+    lines = [r"\documentclass{article}", r"\usepackage{booktabs}", r"\begin{document}"]
+    lines += [*(f"\\input{{{path.stem}}}" for path in made), r"\end{document}"]
+    (tmp_path / "tables" / "all.tex").write_text("\n".join(lines))
+    done = subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"],
+        cwd=tmp_path / "tables",
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout[-2000:]
 
 
 def test_renderings_escape_what_their_language_reads():
