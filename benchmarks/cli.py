@@ -199,18 +199,50 @@ def score(
 @app.command()
 def edit(
     image: Annotated[Path, typer.Argument(help="A photograph")],
-    region: Annotated[str, typer.Option(help="X,Y,W,H in pixels: where the word goes")],
-    word: Annotated[str, typer.Option(help="1 to 12 letters, digits or punctuation marks")],
+    word: Annotated[
+        str, typer.Option(help="A word of 1 to 12 characters, or a line of several words")
+    ],
     out: Annotated[Path, typer.Option(help="The edited photograph, .png or .jpg")],
+    region: Annotated[str | None, typer.Option(help="X,Y,W,H in pixels: where it goes")] = None,
+    polygon: Annotated[
+        str | None,
+        typer.Option(help="X1,Y1,...,X4,Y4 instead: its corners, clockwise from its top left"),
+    ] = None,
+    tries: Annotated[int, typer.Option(help="Pictures of each word, from different noise")] = 1,
+    best_read: Annotated[
+        bool, typer.Option("--best-read", help="Take the try that the judge reads best")
+    ] = False,
+    colours: Annotated[
+        str, typer.Option(help="photograph: keep its ground and its text's colour; model: do not")
+    ] = "photograph",
+    sheet: Annotated[
+        Path | None, typer.Option(help="Also a picture of before, after and all tries")
+    ] = None,
     model: Annotated[
         Path | None, typer.Option(help="Folder of a trained model [default: the embedded one]")
     ] = None,
     seed: Annotated[int, typer.Option(help="Another seed, another try")] = 0,
 ) -> None:
-    """Paint a word into a region of a photograph."""
-    from benchmarks.samples.editing import edit_photograph
+    """Paint a word, or a line of words, into a place of a photograph."""
+    from benchmarks.editing.edit import EMBEDDED_MODEL, Edit
+    from benchmarks.editing.edit import edit as run
 
-    for line in edit_photograph(image, region, word, out, model, seed):
+    if colours not in ("photograph", "model"):
+        raise UserError(f"--colours takes photograph or model, not '{colours}'")
+    asked = Edit(
+        image=image,
+        line=word,
+        out=out,
+        region=region,
+        polygon=polygon,
+        model=model or EMBEDDED_MODEL,
+        seed=seed,
+        tries=tries,
+        best_read=best_read,
+        colours="model" if colours == "model" else "photograph",
+        sheet=sheet,
+    )
+    for line in run(asked):
         typer.echo(line)
 
 

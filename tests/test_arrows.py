@@ -32,7 +32,7 @@ FLOORS = {
         {"runs"},
         {"samples"},
         {"metrics", "cells"},
-        {"study", "mask_lab"},
+        {"study", "mask_lab", "editing"},
         {"studies", "launch"},
         {"report"},
         {"exchange"},

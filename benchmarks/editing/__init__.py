@@ -1,0 +1,1 @@
+"""`dreamtext edit`: painting words into a photograph at its own resolution."""
