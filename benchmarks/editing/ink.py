@@ -30,30 +30,35 @@ class Ink:
     ground: np.ndarray
 
 
-def find(image: np.ndarray, region: np.ndarray) -> Ink | None:
+def find(image: np.ndarray, region: np.ndarray, *, around: bool) -> Ink | None:
     """The lettering in a region, or None where there is none to be told from its ground.
 
     Args:
         image: (H, W, 3) RGB, 0 to 255.
         region: (H, W) bool.
+        around: whether what lies around the region shows the ground, as around a word in a
+            photograph; else the region's own edge does, as in a picture painted into it.
 
-    Two colours are sought; the one that lies along the region's edge is the ground.
+    Two colours are sought; the one that the surroundings, or the edge, have is the ground.
     """
     lab = to_lab(image)
     inside = lab[region]
     if len(inside) < 32:
         return None
     labels, centres = _two_colours(inside)
-    edge = _edge(region)[region]
-    ground = int(labels[edge].mean() > 0.5)
+    band = _band(region, outside=around)
+    if not band.any():
+        band = _band(region, outside=False)
+    edge = np.linalg.norm(lab[band][:, None] - centres, axis=2).argmin(axis=1)
+    ground = int(edge.mean() > 0.5)
     ink = labels != ground
     between = centres[1 - ground] - centres[ground]
     difference = float(np.linalg.norm(between))
-    share, at_edge = float(ink.mean()), float(ink[edge].mean())
+    share = float(ink.mean())
     if difference < _LEAST_DIFFERENCE or not _LEAST_INK < share < _MOST_INK:
         return None
-    if at_edge > 0.8 * float(ink[~edge].mean() if (~edge).any() else 0.0):
-        return None  # as much of it along the edge as inside: a texture, not a word
+    if float((edge != ground).mean()) > 0.8 * share:
+        return None  # as much of it around as inside: a texture, not a word
     # Where between the two colours each pixel lies, the ground being taken as it varies in place.
     local = _local_mean(lab, region, ink)
     along = ((lab - local) @ between) / difference**2
@@ -80,7 +85,7 @@ def without(image: np.ndarray, ink: Ink | None, region: np.ndarray) -> np.ndarra
     pixels without lettering stay as they are."""
     if ink is None:
         return image
-    reach = max(2, round(_height(region) / 20))
+    reach = max(2, round(_height(region) / 14))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     strokes = cv2.dilate((ink.coverage > 0.12).astype(np.uint8), kernel).astype(bool) & region
     window = _window(region, margin=8 + reach)
@@ -125,11 +130,16 @@ def _two_colours(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return labels, centres
 
 
-def _edge(region: np.ndarray) -> np.ndarray:
-    """(H, W) bool: the region's outer pixels, about a fourteenth of its height deep."""
-    deep = max(1, round(_height(region) / 14))
-    padded = np.pad(region.astype(np.uint8), 1)
-    inner = cv2.erode(padded, np.ones((2 * deep + 1, 2 * deep + 1), np.uint8))[1:-1, 1:-1]
+def _band(region: np.ndarray, *, outside: bool) -> np.ndarray:
+    """(H, W) bool: pixels along a region's border, a fourteenth of its height deep inside, or a
+    seventh outside."""
+    height = _height(region)
+    deep = max(1, round(height / 7 if outside else height / 14))
+    kernel = np.ones((2 * deep + 1, 2 * deep + 1), np.uint8)
+    solid = region.astype(np.uint8)
+    if outside:
+        return cv2.dilate(solid, kernel).astype(bool) & ~region
+    inner = cv2.erode(np.pad(solid, 1), kernel)[1:-1, 1:-1]
     return region & ~inner.astype(bool)
 
 

@@ -47,7 +47,7 @@ def paint(
     pictures = _repaint(model, seen, to_model, place, word, seeds)
     if colours == "model":
         return [_laid(photograph, _back(p, to_model, photograph), region) for p in pictures]
-    old = ink.find(photograph, region)
+    old = ink.find(photograph, region, around=True)
     ground = ink.without(photograph, old, region)
     return [_lettered(photograph, ground, old, p, to_model, place, region) for p in pictures]
 
@@ -112,7 +112,7 @@ def _lettered(
     """The model's letters on the photograph's ground; its picture where it has no letters."""
     height, width = picture.shape[:2]
     here = cv2.perspectiveTransform(place.quad[None].astype(np.float64), to_model)[0]
-    painted = ink.find(picture, Place(here).mask(height, width))
+    painted = ink.find(picture, Place(here).mask(height, width), around=False)
     if painted is None:
         return _laid(photograph, _back(picture, to_model, photograph), region)
     colour = old.colour if old else _readable(painted.colour, np.median(ground[region], axis=0))

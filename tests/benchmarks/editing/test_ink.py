@@ -27,7 +27,7 @@ def sign(ground, colour, word="Sign"):
 )
 def test_lettering_is_told_from_its_ground(ground, colour):
     image, alpha, region = sign(ground, colour)
-    found = ink.find(image, region)
+    found = ink.find(image, region, around=True)
     assert found is not None
     assert np.abs(found.colour - colour).max() <= 6
     assert np.abs(found.ground - ground).max() <= 3
@@ -35,24 +35,40 @@ def test_lettering_is_told_from_its_ground(ground, colour):
     assert np.abs(found.coverage - alpha)[sure & region].mean() < 0.03
 
 
+def test_a_tight_box_and_a_painted_patch_are_told_apart_as_well():
+    image, alpha, _ = sign((24, 96, 52), (240, 240, 240), "HIT")
+    rows, columns = np.nonzero(alpha > 0.5)
+    tight = np.zeros(SIZE, bool)
+    tight[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1] = True
+    found = ink.find(image, tight, around=True)
+    assert found is not None
+    assert np.abs(found.colour - 240).max() <= 6
+    patch = image.copy()
+    region = sign((0, 0, 0), (9, 9, 9))[2]
+    patch[~region] = 245  # what lies around a painted patch says nothing of its ground
+    found = ink.find(patch, region, around=False)
+    assert found is not None
+    assert np.abs(found.colour - 240).max() <= 6
+
+
 def test_an_empty_sign_has_no_lettering():
     rng = np.random.default_rng(0)
     flat = (np.full((*SIZE, 3), 90) + rng.normal(0, 3, (*SIZE, 3))).clip(0, 255).astype(np.uint8)
     region = sign((0, 0, 0), (9, 9, 9))[2]
-    assert ink.find(flat, region) is None
+    assert ink.find(flat, region, around=True) is None
     assert ink.without(flat, None, region) is flat
 
 
 def test_stripes_are_no_lettering():
     stripes = np.zeros((*SIZE, 3), np.uint8)
     stripes[:, ::12] = stripes[:, 1::12] = stripes[:, 2::12] = 220
-    assert ink.find(stripes, sign((0, 0, 0), (9, 9, 9))[2]) is None
+    assert ink.find(stripes, sign((0, 0, 0), (9, 9, 9))[2], around=True) is None
 
 
 def test_what_is_filled_is_the_ground_and_the_rest_stays():
     shade = np.linspace(60, 160, SIZE[1])[None, :, None] * np.ones((*SIZE, 3))
     image, alpha, region = sign(shade, (250, 250, 250))
-    filled = ink.without(image, ink.find(image, region), region)
+    filled = ink.without(image, ink.find(image, region, around=True), region)
     assert np.abs(filled.astype(float) - shade)[region].mean() < 4
     far = cv2.dilate((alpha > 0.02).astype(np.uint8), np.ones((9, 9), np.uint8)) == 0
     assert np.array_equal(filled[far | ~region], image[far | ~region])
@@ -61,7 +77,7 @@ def test_what_is_filled_is_the_ground_and_the_rest_stays():
 def test_a_large_region_is_filled_as_well():
     image, _, region = sign((24, 96, 52), (240, 240, 240))
     large = [np.repeat(np.repeat(v, 4, 0), 4, 1) for v in (image, region)]
-    filled = ink.without(large[0], ink.find(*large), large[1])
+    filled = ink.without(large[0], ink.find(*large, around=True), large[1])
     assert np.abs(filled[large[1]].astype(float) - (24, 96, 52)).mean() < 3
 
 
