@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks import places
 from benchmarks.editing.painting import Colours
 from benchmarks.editing.region import Place, parse_polygon, parse_region
-from dreamtext import charset
+from dreamtext import charset, places
 from dreamtext.errors import UserError
 from dreamtext.files import written_whole
 

@@ -87,9 +87,10 @@ def without(image: np.ndarray, ink: Ink | None, region: np.ndarray) -> np.ndarra
         return image
     reach = max(2, round(_height(region) / 14))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
-    strokes = cv2.dilate((ink.coverage > 0.12).astype(np.uint8), kernel).astype(bool) & region
+    # Beyond the region as well, so that no fringe of a stroke outside is taken for ground.
+    strokes = cv2.dilate((ink.coverage > 0.12).astype(np.uint8), kernel)
     window = _window(region, margin=8 + reach)
-    part, mask = image[window], strokes[window].astype(np.uint8)
+    part, mask = image[window], strokes[window]
     scale = min(1.0, _FILL_LONGEST_PX / max(mask.shape))
     if scale == 1:
         filled = cv2.inpaint(np.ascontiguousarray(part), mask, 3, cv2.INPAINT_TELEA)
@@ -104,7 +105,8 @@ def without(image: np.ndarray, ink: Ink | None, region: np.ndarray) -> np.ndarra
             interpolation=cv2.INTER_CUBIC,
         )
     out = image.copy()
-    out[window][mask > 0] = filled[mask > 0]
+    changed = (mask > 0) & region[window]
+    out[window][changed] = filled[changed]
     return out
 
 

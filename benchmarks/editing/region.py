@@ -32,9 +32,11 @@ class Place:
 
     def mask(self, height: int, width: int) -> np.ndarray:
         """(H, W) bool: the pixels whose centre lies inside."""
-        canvas = np.zeros((height, width), np.uint8)
-        crop.fill(canvas, self.quad, 1)
-        return canvas.astype(bool)
+        x, y = np.arange(width) + 0.5, (np.arange(height) + 0.5)[:, None]
+        inside = np.ones((height, width), bool)
+        for (x0, y0), (x1, y1) in zip(self.quad, np.roll(self.quad, -1, axis=0), strict=True):
+            inside &= (x1 - x0) * (y - y0) - (y1 - y0) * (x - x0) >= 0  # right of each side
+        return inside
 
     def upright(self) -> np.ndarray:
         """(3, 3): photograph's coordinates to a frame where the word stands upright, its box from
