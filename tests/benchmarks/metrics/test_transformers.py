@@ -6,6 +6,7 @@ import torch
 import transformers
 from helpers.sample_folder import write_folder
 
+from benchmarks.metrics.crops import axis_aligned
 from benchmarks.metrics.detectors.transformers import transformer
 from benchmarks.metrics.frechet import frechet_distance
 from benchmarks.metrics.options import Options
@@ -70,6 +71,13 @@ def test_given_folders_add_their_metrics(folder, dinov2, clip, tmp_path):
         row = found[f"{name}-similarity/raw"]
         assert row.value < 1
         assert row.backbone.startswith(name)
+        samples, place = SampleFolder(folder), {"DINOv2": dinov2, "CLIP": clip}[name]
+        painted, real = (
+            transformer(place, name).features(map(axis_aligned, samples.images(s), samples.records))
+            for s in ("raw", "truth")
+        )
+        cosine = torch.cosine_similarity(*map(torch.from_numpy, (painted, real)))
+        assert list(row.per_image.values()) == pytest.approx(cosine.tolist(), abs=1e-5)
     # The whole picture by DINOv2's own class token, as transformers gives it.
     samples, network = SampleFolder(folder), transformer(dinov2, "DINOv2")
     features = [network.features(samples.images(source)) for source in ("raw", "truth")]
