@@ -20,6 +20,7 @@ from benchmarks.commands import (  # noqa: F401 - two add to study's
     study,
     watch,
 )
+from benchmarks.commands.printing import print_table
 from dreamtext.errors import RunError, UserError
 from slurm.errors import SlurmError, SlurmInputError, SlurmWarning
 
@@ -162,7 +163,6 @@ def score(
     """
     from dataclasses import replace
 
-    from rich.console import Console
     from rich.table import Table
 
     from benchmarks.launch.stages import config_of
@@ -193,7 +193,7 @@ def score(
         table.add_row(
             row["metric"], value, interval, str(row["n"]), row["reason"] or row["backbone"]
         )
-    Console().print(table)
+    print_table(table)
 
 
 @app.command()
@@ -202,7 +202,7 @@ def edit(
     word: Annotated[
         str, typer.Option(help="A word of 1 to 12 characters, or a line of several words")
     ],
-    out: Annotated[Path, typer.Option(help="The edited photograph, .png or .jpg")],
+    out: Annotated[Path, typer.Option(help="The edited photograph: .png, .jpg or .webp")],
     region: Annotated[str | None, typer.Option(help="X,Y,W,H in pixels: where it goes")] = None,
     polygon: Annotated[
         str | None,
@@ -219,7 +219,8 @@ def edit(
         Path | None, typer.Option(help="Also a picture of before, after and all tries")
     ] = None,
     model: Annotated[
-        Path | None, typer.Option(help="Folder of a trained model [default: the embedded one]")
+        Path | None,
+        typer.Option(help="Folder of a trained model [default: the one that comes along]"),
     ] = None,
     seed: Annotated[int, typer.Option(help="Another seed, another try")] = 0,
 ) -> None:

@@ -91,7 +91,7 @@ def show(
     overrides: Overrides = None,
     root: Annotated[Path | None, typer.Option(help="the prepared data set's folder")] = None,
     split: Annotated[str, typer.Option(help="which split")] = "train",
-    n: Annotated[int, typer.Option(help="how many samples")] = 12,
+    n: Annotated[int, typer.Option(min=1, help="how many samples")] = 12,
     seed: Annotated[int, typer.Option(help="which samples are drawn")] = 0,
     out: Annotated[Path, typer.Option(help="the picture to write")] = Path("samples.jpg"),
 ) -> None:

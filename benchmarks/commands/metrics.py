@@ -2,11 +2,12 @@
 
 import typer
 
+from benchmarks.commands.printing import print_table
+
 
 def metrics() -> None:
     """List every metric: which way is better, its unit, what it reads, where its interval comes
     from, its version, and the libraries it agrees with."""
-    from rich.console import Console
     from rich.table import Table
 
     from benchmarks.metrics.registry import DEFAULT_METRICS, registered
@@ -31,7 +32,7 @@ def metrics() -> None:
     table = Table("metric", "reads", "default", *head)
     for stem, (default, *said) in rows.items():
         table.add_row(stem, ", ".join(sources[stem]), default, *said)
-    Console().print(table)
+    print_table(table)
 
 
 def register(app: typer.Typer) -> None:

@@ -274,9 +274,9 @@ def load_module(name: str) -> ModuleType:
         module = importlib.import_module(f"benchmarks.studies.{name}")
     else:
         near = difflib.get_close_matches(name, study_names(), n=1)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
+        hint = f"; the nearest known one is '{near[0]}'" if near else ""
         raise UserError(
-            f"there is no study '{name}'{hint} Known: {', '.join(study_names())}; "
-            "or give a Python file"
+            f"there is no study '{name}'{hint}; known are "
+            f"{', '.join(study_names())}; or give a Python file"
         )
     return module

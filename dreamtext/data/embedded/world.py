@@ -54,8 +54,7 @@ def plan(config: DataConfig, split: str, index: int) -> Plan:
     Raises:
         UserError: no such split.
     """
-    if split not in SPLITS:
-        raise UserError(f"unknown split '{split}' of the embedded world; one of {list(SPLITS)}")
+    _refuse_unknown(split)
     rng = np.random.default_rng([config.seed, SPLITS.index(split), index])
     turn = None
     if split == "train":
@@ -175,9 +174,18 @@ def revision(config: DataConfig, split: str) -> str:
     return signature({"version": VERSION, "data": values, "fonts": files})
 
 
+def _refuse_unknown(split: str) -> None:
+    if split not in SPLITS:
+        raise UserError(f"unknown split '{split}' of the embedded world; one of {list(SPLITS)}")
+
+
 class EmbeddedWorld(Dataset):
     """A split of the embedded world. Training samples are drawn once and kept as memory-mapped
-    arrays; the few others are drawn when they are asked for."""
+    arrays; the few others are drawn when they are asked for.
+
+    Raises:
+        UserError: an unknown split.
+    """
 
     def __init__(
         self,
@@ -187,6 +195,7 @@ class EmbeddedWorld(Dataset):
         *,
         rotation_deg: float = 0.0,
     ) -> None:
+        _refuse_unknown(split)
         self.config, self.split, self.rotation_deg = config, split, rotation_deg
         self._size = size or (config.train_size if split == "train" else HELD_OUT_SIZE)
         self._fonts, self._backgrounds = training_fonts(config), backgrounds(split)

@@ -64,6 +64,12 @@ def test_bad_files_are_listed_and_the_exit_code_tells(folder, tmp_path):
         assert name in output
 
 
+def test_a_sheet_of_an_unknown_split_or_of_nothing_is_refused():
+    with pytest.raises(UserError, match="unknown split 'nosplit' of the embedded world"):
+        CliRunner().invoke(app, ["show", "embedded", "--split", "nosplit"], catch_exceptions=False)
+    assert "greater than or equal to 1" in _run("show", "embedded", "--n", 0, code=2)
+
+
 def test_a_manifest_is_frozen_hashed_and_reproducible(folder, tmp_path):
     out = tmp_path / "m.json"
     options = ("--root", folder / "set", "--n", 5, "--task", "editing", "--seed", 3)
