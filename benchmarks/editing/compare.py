@@ -1,0 +1,58 @@
+"""What the photograph's colours are worth: edits of embedded samples, whose truth is known.
+
+`python -m benchmarks.editing.compare OUT` writes a sheet, a row a sample: the picture, the model's
+picture laid in, its letters on the photograph's ground, the truth; and prints how far each is from
+the truth inside the region (mean absolute difference, 0 to 255).
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.editing.edit import EMBEDDED_MODEL
+from benchmarks.editing.painting import paint
+from benchmarks.editing.region import Place
+from dreamtext.files import written_whole
+
+_SAMPLES, _SCALE = 20, 3
+
+
+def main(out: Path, model_folder: Path = EMBEDDED_MODEL, samples: int = _SAMPLES) -> None:
+    """Write the sheet and print the distances."""
+    import cv2
+    from PIL import Image
+
+    from benchmarks.runs.manifest import Benchmark, draw, open_samples
+    from dreamtext.weights.checkpoints import load_model
+
+    model = load_model(model_folder)
+    data = model.config.data
+    manifest = draw(data, Benchmark(task="editing", n=samples))
+    dataset = open_samples(data, manifest)
+    rows, distances = [], []
+    for entry in manifest.entries:
+        sample, target = dataset[entry.index], dataset.target(entry.index, entry.word)
+        assert target is not None  # the embedded world draws any word
+        place = Place(sample.quad.astype(np.float64))
+        ways = [
+            paint(model, sample.image, place, entry.word, [entry.noise_seed], colours)[0]
+            for colours in ("model", "photograph")
+        ]
+        inside = place.mask(*sample.region.shape)
+        distances.append([np.abs(way.astype(float) - target.image)[inside].mean() for way in ways])
+        pictures = [sample.image, *ways, target.image]
+        rows.append(np.concatenate(pictures, axis=1))
+    sheet = np.concatenate(rows)
+    size = (sheet.shape[1] * _SCALE, sheet.shape[0] * _SCALE)
+    with written_whole(out) as beside:
+        Image.fromarray(cv2.resize(sheet, size, interpolation=cv2.INTER_NEAREST)).save(beside)
+    model_way, photograph_way = np.mean(distances, axis=0)
+    print(
+        f"{len(rows)} samples, distance to the truth inside the region: the model's picture "
+        f"{model_way:.1f}, its letters in the photograph's colours {photograph_way:.1f}; {out}"
+    )
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
