@@ -119,7 +119,7 @@ def test_a_report_is_drawn_from_kept_cells_alone(study, cell, tmp_path):
     assert not cell.score.root.exists()
     assert "SeqAcc/raw" in (tmp_path / "report" / "table.md").read_text()
     assert (tmp_path / "report" / "sheet-reconstruction.png").exists()
-    assert (tmp_path / "report" / "training.png").exists()
+    assert (tmp_path / "report" / "figures" / "training.svg").exists()
 
 
 def test_forced_again_a_cell_is_no_longer_kept(cell):
