@@ -54,6 +54,21 @@ def test_ratio_of_equal_values_is_one_without_doubt():
     assert found[:3] == pytest.approx((1, 1, 1))
 
 
+def test_draws_without_a_denominator_are_left_out_of_a_ratio():
+    few = [0.0, 0, 0, 0, 1]  # a third of the draws have none
+    assert statistics.ratio_bootstrap(few, few)[:3] == (1, 1, 1)
+
+
+def test_spearman_of_few_is_bonett_and_wrights():
+    a, b = [1, 2, 3, 4, 5, 6, 7], [2, 1, 4, 3, 7, 5, 6]
+    rho = 1 - 6 * (1 + 1 + 1 + 1 + 4 + 1 + 1) / (7 * 48)
+    half = 1.959964 * np.sqrt((1 + rho**2 / 2) / 4)
+    expected = (rho, np.tanh(np.arctanh(rho) - half), np.tanh(np.arctanh(rho) + half), 7)
+    assert statistics.spearman_of_few(a, b) == pytest.approx(expected, rel=1e-6)
+    with pytest.raises(ValueError, match="needs 4 pairs, here are 3"):
+        statistics.spearman_of_few(a[:3], b[:3])
+
+
 def test_paired_statistics_refuse_other_counts():
     with pytest.raises(ValueError, match="2 and 3"):
         statistics.paired_bootstrap([1, 2], [1, 2, 3])
