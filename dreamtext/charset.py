@@ -12,7 +12,11 @@ _IDS = {c: i + 1 for i, c in enumerate(CHARACTERS)}
 
 
 def check(word: str, max_length: int = 12) -> str:
-    """Return `word` if it can be painted, else raise `UserError` naming what is wrong."""
+    """`word` itself, if it can be painted.
+
+    Raises:
+        UserError: it is empty, too long, or has characters that no model knows.
+    """
     if not word:
         raise UserError(f"the word is empty: give 1 to {max_length} characters")
     foreign = sorted({c for c in word if c not in _IDS})

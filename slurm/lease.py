@@ -102,7 +102,11 @@ def release_for(folder: str | os.PathLike[str], attempt: str) -> None:
 
 
 def read_lease(folder: str | os.PathLike[str]) -> LeaseInfo | None:
-    """The folder's newest lease, or None if there never was one (or no such folder)."""
+    """The folder's newest lease, or None if there never was one (or no such folder).
+
+    Raises:
+        SlurmError: its files change faster than they can be read.
+    """
     for _ in range(100):  # a holder may remove an older file between listing and reading
         try:
             numbers = [int(m[1]) for n in os.listdir(folder) if (m := _NAME.fullmatch(n))]

@@ -44,6 +44,7 @@ class Request:
 
 
 def arguments():
+    """What `baselines.process` tells a runner, parsed; `options` is a dict of strings."""
     parser = argparse.ArgumentParser()
     for name in ("manifest", "out", "weights", "checkout"):
         parser.add_argument("--" + name, required=True)

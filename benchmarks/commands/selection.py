@@ -173,7 +173,11 @@ def cluster_config(cluster: Path | None, ask: list[str] | None) -> "ClusterConfi
 
 
 def find_run(text: str, root: Path) -> Path:
-    """A run's folder from its path, its name, or the beginning of its name."""
+    """A run's folder from its path, its name, or the beginning of its name.
+
+    Raises:
+        UserError: no run is called so, or several are.
+    """
     from benchmarks.runs.folder import SPEC
     from dreamtext.errors import UserError
 

@@ -200,8 +200,12 @@ def _refuse_path(path: Path | None, option: str) -> None:
         return
     if path.suffix.lower() not in _SUFFIXES:
         raise UserError(f"{option} {path} must end in .png, .jpg or .webp")
-    if path.is_dir() or not path.parent.is_dir():
-        raise UserError(f"{option} {path} cannot be written: no folder {path.parent}, or a folder")
+    if path.is_dir():
+        raise UserError(f"{option} {path} cannot be written: it is a folder")
+    if not path.parent.is_dir():
+        raise UserError(
+            f"{option} {path} cannot be written: its folder {path.parent} does not exist"
+        )
 
 
 def _write(path: Path, pixels: np.ndarray) -> None:

@@ -150,7 +150,11 @@ def write(submission: Submission, study: "Study", cells: Sequence["Cell"], folde
 
 
 def refuse_others(folder: Path, known: dict[str, Any]) -> None:
-    """Two systems of one name must not share a folder."""
+    """Two systems of one name must not share a folder.
+
+    Raises:
+        UserError: the folder holds another system's scores.
+    """
     try:
         there = json.loads((folder / ABOUT).read_text("utf-8"))
     except FileNotFoundError:

@@ -52,6 +52,11 @@ def config_of(run: Run) -> Config:
 
 
 def train_stage(run: Run, should_stop: ShouldStop) -> None:
+    """Train a run's model in its folder, from its last checkpoint on.
+
+    Raises:
+        RunError: a weight file is another than the run was planned with.
+    """
     from benchmarks.metrics.options import Options
     from benchmarks.metrics.snapshot import SnapshotReader
     from dreamtext.data import open_dataset
@@ -71,6 +76,11 @@ def train_stage(run: Run, should_stop: ShouldStop) -> None:
 
 
 def sample_stage(run: Run, should_stop: ShouldStop) -> None:
+    """Paint the samples of a run's manifest, by the model it comes after or by another system.
+
+    Raises:
+        RunError: the data set changed since the run was planned.
+    """
     from benchmarks.samples.painting import paint
     from benchmarks.study.identities import manifest_of
 
@@ -103,6 +113,11 @@ def _painter(run: Run, config: Config) -> "Painter":
 
 
 def score_stage(run: Run, should_stop: ShouldStop) -> None:
+    """Score what the run before it painted: `SCORES`, a row a metric, and `PER_IMAGE`.
+
+    Raises:
+        RunError: a weight file is another than the run was planned with.
+    """
     import pandas as pd
 
     from benchmarks.metrics.options import GIVEN, Options

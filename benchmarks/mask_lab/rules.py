@@ -36,7 +36,11 @@ class Rule:
 
 
 def parse(text: str) -> Rule:
-    """`std:2`, `otsu`, `percentile:90`, `area:0.5`, `argmax:1`."""
+    """`std:2`, `otsu`, `percentile:90`, `area:0.5`, `argmax:1`.
+
+    Raises:
+        UserError: any other text.
+    """
     kind, _, value = text.partition(":")
     try:
         if kind not in KINDS or (not value and kind != "otsu"):

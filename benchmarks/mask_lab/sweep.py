@@ -162,7 +162,12 @@ def sweep(
 def blurred(
     attention: Attention, average: Tensor, kernel_sigma: tuple[int, float], share: Tensor
 ) -> Maps:
-    """The maps under one blur, ready for every rule."""
+    """The maps under one blur, ready for every rule.
+
+    Args:
+        average: (M, H, W) attention of M characters.   kernel_sigma: in cells.
+        share: (M,) as in `region_share`.
+    """
     maps = blur(average, *kernel_sigma, attention.masks.border)
     return Maps(maps, attention.truth, attention.sample, share)
 

@@ -61,14 +61,14 @@ def coverage(image: np.ndarray, text: np.ndarray, ground: np.ndarray) -> np.ndar
 
 
 def correlation(a: np.ndarray, b: np.ndarray, pixels: np.ndarray) -> float:
-    """Pearson's correlation of two maps over the chosen pixels; 0 where one of them is flat."""
+    """Pearson's correlation of two (H, W) maps over `pixels` (bool); 0 where one is flat."""
     x, y = a[pixels] - a[pixels].mean(), b[pixels] - b[pixels].mean()
     size = np.sqrt((x @ x) * (y @ y))
     return float(x @ y / size) if size > 1e-9 else 0.0
 
 
 def best_shift(a: np.ndarray, b: np.ndarray, pixels: np.ndarray, reach: int) -> float:
-    """The largest correlation with `a` moved by up to `reach` rows and columns."""
+    """The largest correlation with `a` (H, W) moved by up to `reach` rows and columns."""
     padded = np.pad(a, reach, mode="edge")
     height, width = a.shape
     return max(

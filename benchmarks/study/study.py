@@ -252,7 +252,11 @@ def load_study(name: str) -> Study:
 
 
 def load_module(name: str) -> ModuleType:
-    """The module of a study, by its name or its Python file."""
+    """The module of a study, by its name or its Python file.
+
+    Raises:
+        UserError: there is none, or the file is in error.
+    """
     import importlib
     import importlib.util
 

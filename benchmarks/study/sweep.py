@@ -31,7 +31,11 @@ def parse(assignment: str) -> tuple[str, tuple[str, ...]]:
 
 
 def source(assignments: Sequence[str], preset: str, seeds: int) -> str:
-    """The study file of a sweep: every combination of the axes' values."""
+    """The study file of a sweep: every combination of the axes' values.
+
+    Raises:
+        UserError: no axis, or two of one option.
+    """
     axes = [parse(text) for text in assignments]
     keys = [key for key, _ in axes]
     if not axes or len(set(keys)) < len(keys):

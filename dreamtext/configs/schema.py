@@ -88,7 +88,11 @@ def from_dict(cls: type, values: dict[str, Any], base: Any = None, path: str = "
 
 
 def override(config: Any, assignments: list[str] | tuple[str, ...]) -> Any:
-    """Apply `section.key=value` strings, parsed by OmegaConf, strictly."""
+    """Apply `section.key=value` strings, parsed by OmegaConf, strictly.
+
+    Raises:
+        UserError: no `=`, an unknown key (with the nearest known one) or a value of another type.
+    """
     if not assignments:
         return config
     from omegaconf import OmegaConf

@@ -158,6 +158,10 @@ class Export:
     def lines(self) -> list[dict[str, Any]]:
         """Every picture to paint, as in `FIELDS`."""
         path = self.folder / LINES
+        if not self.folder.is_dir():
+            raise UserError(
+                f"there is no export '{self.folder}'; `dreamtext benchmark export` makes one"
+            )
         if not path.is_file():
             raise UserError(f"'{self.folder}' lacks its {LINES}; {_AGAIN}")
         if file_hash(path) != self.about["manifest_sha256"]:

@@ -77,7 +77,11 @@ def latent_shape(config: Config) -> tuple[int, int, int]:
 
 
 def build(config: AutoencoderConfig) -> nn.Module:
-    """The autoencoder a configuration names."""
+    """The autoencoder a configuration names.
+
+    Raises:
+        UserError: sizes that the block DCT does not have.
+    """
     if config.kind == "block_dct":
         if (config.channels, config.downscale) != (16, _SIZE):
             raise UserError(

@@ -146,5 +146,5 @@ def typeset_in_region(word: str, region: np.ndarray) -> np.ndarray:
 
 
 def composite(painted: Tensor, batch: Batch) -> Tensor:
-    """The painted region in the untouched photograph."""
+    """(B, 3, H, W): the painted region in the untouched photograph."""
     return painted * batch.region + batch.image * (1 - batch.region)

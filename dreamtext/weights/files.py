@@ -55,11 +55,16 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
 
 
 def shapes_of(tensors: dict[str, Tensor]) -> Shapes:
+    """The shape of every tensor by name."""
     return {name: tuple(value.shape) for name, value in tensors.items()}
 
 
 def refuse_mismatch(expected: Shapes, given: Shapes, source: str) -> None:
-    """Raise `RunError` listing missing, extra and misshapen parameters, if there are any."""
+    """Compare what a file holds with what a model needs; `source` names the file.
+
+    Raises:
+        RunError: lists missing, extra and misshapen parameters.
+    """
     problems = [f"missing: {n} {expected[n]}" for n in expected if n not in given]
     problems += [f"extra: {n} {given[n]}" for n in given if n not in expected]
     problems += [

@@ -194,7 +194,11 @@ def unet_sizes(shapes: Shapes, latent_channels: int, head_channels: int) -> UNet
 
 
 def text_sizes(shapes: Shapes, heads: int) -> tuple[TextEncoderConfig, int]:
-    """The character encoder's sizes, and how many characters a word may have."""
+    """The character encoder's sizes, and how many characters a word may have.
+
+    Raises:
+        RunError: it knows other characters than this project.
+    """
     classes, width = _shape(shapes, f"{TEXT}label_embedding.weight")
     if classes != charset.CLASSES:
         raise RunError(

@@ -89,7 +89,11 @@ class PaddleJudge:
 
 
 def folder_judge(folder: Path) -> PaddleJudge:
-    """A user's own model, named by its inference.yml."""
+    """A user's own model, named by its inference.yml.
+
+    Raises:
+        UserError: there is no such file, or no name in it.
+    """
     import yaml
 
     file = folder / _SETTINGS

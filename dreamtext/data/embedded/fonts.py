@@ -130,7 +130,11 @@ UNSEEN: tuple[Font, ...] = (
 
 @cache
 def open_font(font: Font, size_px: int) -> "ImageFont.FreeTypeFont":
-    """The font at an em of `size_px` pixels."""
+    """The font at an em of `size_px` pixels.
+
+    Raises:
+        RunError: its file cannot be opened.
+    """
     from PIL import ImageFont
 
     try:

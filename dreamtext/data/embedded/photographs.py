@@ -38,7 +38,11 @@ PHOTOGRAPHS: dict[str, tuple[tuple[str, str], ...]] = {
 
 @cache
 def photograph(package: str, file: str) -> np.ndarray:
-    """(H, W, 3) uint8 RGB of a picture that ships inside an installed package."""
+    """(H, W, 3) uint8 RGB of a picture that ships inside an installed package.
+
+    Raises:
+        RunError: the package is not installed, or the file cannot be read.
+    """
     from PIL import Image
 
     spec = find_spec(package)

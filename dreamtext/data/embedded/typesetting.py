@@ -79,7 +79,7 @@ def _inks(word: str, face: str) -> tuple[list[tuple[np.ndarray, float, float]], 
 
 
 def sides(quad: np.ndarray) -> tuple[float, float]:
-    """Mean width and height of a quad, at least one pixel each."""
+    """Mean width and height in pixels of a quad (4, 2), at least one each."""
     length = np.linalg.norm(quad - np.roll(quad, -1, axis=0), axis=1)
     return max((length[0] + length[2]) / 2, 1.0), max((length[1] + length[3]) / 2, 1.0)
 

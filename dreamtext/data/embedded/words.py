@@ -99,6 +99,9 @@ def another(config: DataConfig, split: str, word: str, rng: np.random.Generator,
     A word of the list is followed by the next one of its length in a random order that `seed`
     decides, so that different words are painted over different words. Where the split has no
     other of that length it is a random string.
+
+    Raises:
+        UserError: no random string of that length is another word.
     """
     length = len(word)
     choices = vocabulary(split, length, length)

@@ -55,6 +55,8 @@ def leaves(monkeypatch: pytest.MonkeyPatch, capsys, *arguments: object) -> tuple
         (("--region", "10,10,60,20", "--word", "HI", "--tries", "0"), "at least 1"),
         (("--region", "10,10,60,20", "--word", "HI", "--colours", "red"), "photograph or model"),
         (("--region", "10,10,60,20", "--word", "HI", "--sheet", "s.pdf"), "--sheet s.pdf"),
+        (("--region", "10,10,60,20", "--word", "HI", "--sheet", "no/x.png"), "no does not exist"),
+        (("--region", "10,10,60,20", "--word", "HI", "--sheet", "."), "must end in"),
     ],
 )
 def test_bad_asks_are_refused(options, words, photograph, monkeypatch, capsys, tmp_path) -> None:

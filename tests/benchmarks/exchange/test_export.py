@@ -127,6 +127,7 @@ def test_an_export_stands_in_for_the_data_set_it_is_of(tmp_path):
         (lambda e: (e / "benchmark.json").write_text("{"), "damaged"),
         (lambda e: (e / "benchmark.json").unlink(), "not an exported benchmark"),
         (lambda e: (e / "manifest.jsonl").unlink(), "lacks its manifest.jsonl"),
+        (lambda e: e.rename(e.with_name("elsewhere")), "there is no export"),
         (
             lambda e: (e / "benchmark.json").write_text(
                 (e / "benchmark.json").read_text().replace('"protocol": 1', '"protocol": 7')
