@@ -106,3 +106,22 @@ def test_benchmarks_are_named_by_what_sets_them_apart() -> None:
 def test_what_makes_no_sense_is_refused(values: dict, words: str) -> None:
     with pytest.raises(UserError, match=words):
         Benchmark(**values)
+
+
+def test_a_frozen_manifest_is_drawn_as_it_is_and_of_its_own_data_set_alone(tmp_path) -> None:
+    drawn = draw(CONFIG, Benchmark(n=4))
+    drawn.write(tmp_path / "m.json")
+    file = str(tmp_path / "m.json")
+    assert draw(CONFIG, Benchmark(file=file)) == drawn
+    with pytest.raises(UserError, match=r"m\.json is for embedded .*, but the run's data set is"):
+        draw(replace(CONFIG, seed=CONFIG.seed + 1, height=64), Benchmark(file=file))
+
+
+def test_other_data_sets_are_painted_over_with_a_listed_word_of_the_same_length_and_case() -> None:
+    config, rng = DataConfig(name="icdar13"), np.random.default_rng(0)
+    for word in ("cafe", "HOTEL", "Taxi"):
+        for _ in range(20):
+            other = manifests.other_word(config, Benchmark(task="editing"), word, rng)
+            assert len(other) == len(word)
+            assert other.lower() != word.lower()
+            assert (other.isupper(), other.istitle()) == (word.isupper(), word.istitle())
