@@ -160,6 +160,15 @@ def test_a_cell_under_another_signature_is_refused_by_name(study, cell):
         other.scored.scores()
 
 
+def test_a_cell_put_together_from_two_is_refused_by_name(cell):
+    path = cell.scored.folder / CELL
+    about = json.loads(path.read_text())
+    about["runs"]["sample"]["identity"]["seed"] = 7
+    path.write_text(json.dumps(about))
+    with pytest.raises(RunError, match=f"{cell.score.name} is not of one piece"):
+        cell.scored.scores()
+
+
 def test_scores_of_another_version_of_a_metric_are_refused_by_name(cell):
     path = cell.scored.folder / CELL
     about = json.loads(path.read_text())
