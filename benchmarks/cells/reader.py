@@ -34,6 +34,7 @@ CELL = "cell.json"
 PER_IMAGE = "per_image.parquet"
 LOG = "log.jsonl.gz"
 _READERS = ("reading", "second_reading")  # columns `<reader>/<source>`
+_TAKEN = ("seconds", "cpu_seconds")
 _READ = "judges-agree/"  # the metric whose details hold what both judges read
 
 
@@ -60,7 +61,8 @@ class Scored(Protocol):
         ...
 
     def provenance(self) -> dict[str, dict[str, Any]]:
-        """Of each of its runs, by stage: what was recorded, and `seconds` it took."""
+        """Of each of its runs, by stage: what was recorded, and the `seconds` and
+        `cpu_seconds` that its last start took."""
         ...
 
     def gallery(self) -> gallery.Gallery:
@@ -112,7 +114,7 @@ class RunCell:
 
     def provenance(self) -> dict[str, dict[str, Any]]:
         return {
-            stage: run.provenance() | {"seconds": run.finished()["seconds"]}
+            stage: run.provenance() | {k: v for k, v in run.finished().items() if k in _TAKEN}
             for stage, run in self.runs.items()
             if run.state == "done"
         }

@@ -138,7 +138,8 @@ class Run:
         return json.loads(path.read_text()) if path.exists() else {}
 
     def finished(self) -> dict[str, Any]:
-        """Of a run that is done: `finished` (seconds since 1970) and `seconds` it took."""
+        """Of a run that is done: `finished` (seconds since 1970), and of its last start `seconds`
+        and `cpu_seconds` (all threads of the process, not of a system it asked)."""
         return json.loads((self.folder / DONE).read_text())
 
     def failure(self) -> dict[str, Any]:

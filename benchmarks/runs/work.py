@@ -51,7 +51,7 @@ def working(run: Run) -> Iterator[None]:
     if not leads():
         yield
         return
-    began = time.time()
+    began, cpu = time.time(), time.process_time()
     with Lease(folder) as lease:
         if run.state == "done":
             raise AlreadyDone(f"{folder} was finished by another process in the meantime")
@@ -71,6 +71,7 @@ def working(run: Run) -> Iterator[None]:
                 # What is done is never resumed; at the paper's size they are 30 GB.
                 shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
             done = {"finished": time.time(), "seconds": time.time() - began}
+            done["cpu_seconds"] = time.process_time() - cpu
             write_json(folder / DONE, done | {"bytes": _size(folder), "peak_bytes": peak})
 
 

@@ -67,6 +67,9 @@ def test_a_kept_cell_says_what_its_runs_said(study, runs, cell):
     assert seconds[0] > 0
     assert cell.scored.provenance() == json.loads(json.dumps(there.provenance()))
     assert list(cell.scored.provenance()) == ["train", "sample", "score"]
+    for about in cell.scored.provenance().values():
+        assert about["cpu_seconds"] > 0
+        assert about["seconds"] > 0
 
 
 def test_its_gallery_has_the_pictures_and_the_maps_within_what_bytes_can_hold(study, runs, cell):
