@@ -97,7 +97,7 @@ def submit(
     out: Out = None,
     cluster: ClusterFile = None,
     ask: ClusterSet = None,
-    parallel: Annotated[int, typer.Option(help="--on local: runs side by side")] = 1,
+    parallel: Annotated[int, typer.Option(min=1, help="--on local: runs side by side")] = 1,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the batch scripts")] = False,
 ) -> None:
     """Send all that is missing of a study, and its report after the last run. Once is enough:
@@ -144,7 +144,7 @@ def sweep(
     out: Out = None,
     cluster: ClusterFile = None,
     ask: ClusterSet = None,
-    parallel: Annotated[int, typer.Option(help="--on local: runs side by side")] = 1,
+    parallel: Annotated[int, typer.Option(min=1, help="--on local: runs side by side")] = 1,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the batch scripts")] = False,
 ) -> None:
     """Every combination of some options' values, run and reported like any study."""

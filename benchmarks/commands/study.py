@@ -35,7 +35,7 @@ def list_studies() -> None:
 @selecting
 def run(
     selection: Selection,
-    workers: Annotated[int, typer.Option(help="Runs side by side, one thread each")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Runs side by side, one thread each")] = 1,
     force: Annotated[
         str | None,
         typer.Option(help="Do train, sample or score again, and what follows"),
@@ -96,7 +96,7 @@ def index(
 @app.command()
 def tune(
     name: Annotated[str, typer.Argument(help="A study that tunes, or its Python file")] = "tuning",
-    workers: Annotated[int, typer.Option(help="Runs side by side, one thread each")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Runs side by side, one thread each")] = 1,
     runs: RunsOption = None,
     kept: CellsOption = None,
     out: Annotated[

@@ -33,7 +33,7 @@ def collect(run: Run) -> dict[str, Any]:
         "threads": os.environ.get("OMP_NUM_THREADS", "all"),
         "job": _job(),
         "seed": run.settings.get("seed"),
-        # Where folders lie on this machine is nobody's business, and decides nothing.
+        # Without the folders of this machine: where they lie decides nothing.
         "command": [Path(word).name if Path(word).is_absolute() else word for word in sys.argv],
         "started": time.time(),
     }

@@ -100,7 +100,9 @@ def override(config: Any, assignments: list[str] | tuple[str, ...]) -> Any:
     for text in assignments:
         if "=" not in text or text.startswith("="):
             raise UserError(f"'{text}' is not an override: write key=value, as training.steps=600")
-    values = OmegaConf.to_container(OmegaConf.from_dotlist(list(assignments)))
+    # A shell takes the quotes off key='': what is left is empty text, where YAML reads null.
+    texts = [f"{text}''" if text.partition("=")[2] == "" else text for text in assignments]
+    values = OmegaConf.to_container(OmegaConf.from_dotlist(texts))
     return from_dict(type(config), typing.cast(dict, values), config)
 
 

@@ -147,6 +147,12 @@ def test_what_trains_the_same_has_one_signature(one: list[str], other: list[str]
     assert first != signature(identity(Config()))
 
 
+def test_a_shell_that_took_the_quotes_leaves_empty_text() -> None:
+    assert override(preset("tiny"), ["model.unet.weights="]).model.unet.weights == ""
+    with pytest.raises(UserError, match=r"objective\.alpha.*number.*''"):
+        override(Config(), ["objective.alpha="])
+
+
 def test_words_that_yaml_takes_for_booleans_are_words() -> None:
     config = override(Config(), ["training.mixed_precision=bf16"])
     assert override(config, ["training.mixed_precision=no"]).training.mixed_precision == "no"
