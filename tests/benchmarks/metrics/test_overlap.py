@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.metrics.options import Options
-from benchmarks.metrics.overlap import tolerant_iou, truth_at
+from benchmarks.metrics.overlap import backbone, tolerant_iou, truth_at
 from benchmarks.metrics.registry import score_samples
 from benchmarks.samples.folder import SampleFolder
 from dreamtext.configs.sections import MaskConfig
@@ -128,3 +128,9 @@ def test_tolerance_never_lowers_a_score_and_forgives_one_cell(seed, density):
     assert (tolerant >= exact - 1e-6)[~exact.isnan()].all()
     shifted = tolerant_iou(real.roll(1, -1), real)
     assert (shifted[~shifted.isnan()] == 1).all()
+
+
+def test_settings_are_told_in_short():
+    assert backbone(MaskConfig(height=8, width=16)) == "8x16, blur 3/1, mean+2std"
+    plain = MaskConfig(height=4, width=8, blur_kernel=1, threshold_std=1.5)
+    assert backbone(plain) == "4x8, no blur, mean+1.5std"

@@ -46,6 +46,7 @@ def test_values_stand_beside_what_their_samples_are(cells):
     assert found.metrics == ("SeqAcc/raw",)
     assert found.runs.planned.unique().tolist() == [2]
     assert set(found.runs.run) == {c.score.name for c in cells}
+    assert set(found.runs.manifest) == {c.sample.identity["manifest"] for c in cells}
 
 
 def test_a_system_without_seeds_is_counted_once(comparison):

@@ -29,6 +29,7 @@ def test_reconstruction_and_editing_have_one_distribution_of_words() -> None:
 
 def test_the_default_benchmark_holds_enough_of_everything() -> None:
     drawn = draw(CONFIG, Benchmark())
+    assert all(0 <= e.noise_seed < 2**31 for e in drawn.entries)  # what every generator takes
     samples = open_samples(CONFIG, drawn)
     told = [samples[e.index].attributes for e in drawn.entries]
     assert Counter(a["font_seen"] for a in told) == {True: 144, False: 144}
