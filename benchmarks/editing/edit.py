@@ -78,10 +78,14 @@ def edit(asked: Edit) -> Iterator[str]:
             "result may be unreadable"
         )
     judge = _judge() if asked.best_read else None
-    edited = photograph
+    edited, colour = photograph, None
+    if len(words) > 1 and asked.colours == "photograph":  # also between the words
+        from benchmarks.editing.painting import cleared
+
+        edited, colour = cleared(photograph, place)
     tries: list[tuple[str, list[np.ndarray]]] = []
     for word, where in zip(words, place.split(words), strict=True):
-        painted, said = _best(loaded, edited, where, word, asked, judge)
+        painted, said = _best(loaded, edited, where, word, asked, judge, colour)
         tries.append((word, painted[1]))
         edited = painted[0]
         yield from said
@@ -101,12 +105,13 @@ def _best(
     word: str,
     asked: Edit,
     judge: "Judge | None",
+    colour: np.ndarray | None,
 ) -> tuple[tuple[np.ndarray, list[np.ndarray]], list[str]]:
     """The photograph with the word, the crops of all tries, and what the judge said of them."""
     from benchmarks.editing.painting import paint
 
     seeds = range(asked.seed, asked.seed + asked.tries)
-    painted = paint(model, photograph, place, word, seeds, asked.colours)
+    painted = paint(model, photograph, place, word, seeds, asked.colours, colour)
     crops = [upright(picture, place) for picture in painted]
     if judge is None:
         return (painted[0], crops), []

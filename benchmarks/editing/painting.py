@@ -31,6 +31,7 @@ def paint(
     word: str,
     seeds: Sequence[int],
     colours: Colours = "photograph",
+    colour: np.ndarray | None = None,
 ) -> list[np.ndarray]:
     """The photograph (H, W, 3) uint8 with the word in its place, once for each seed; no pixel
     outside the place changes.
@@ -38,6 +39,7 @@ def paint(
     Args:
         colours: of the photograph: only letters are taken from the model's picture. Of the model:
             its picture as it is.
+        colour: (3,) RGB of the letters where the place shows none of its own.
     """
     region = place.mask(*photograph.shape[:2])
     if not region.any():  # smaller than a pixel
@@ -49,7 +51,15 @@ def paint(
         return [_laid(photograph, _back(p, to_model, photograph), region) for p in pictures]
     old = ink.find(photograph, region, around=True)
     ground = ink.without(photograph, old, region)
-    return [_lettered(photograph, ground, old, p, to_model, place, region) for p in pictures]
+    known = old.colour if old else colour
+    return [_lettered(photograph, ground, known, p, to_model, place, region) for p in pictures]
+
+
+def cleared(photograph: np.ndarray, place: Place) -> tuple[np.ndarray, np.ndarray | None]:
+    """The photograph without the lettering of a place, and its colour (3,) where there was any."""
+    region = place.mask(*photograph.shape[:2])
+    old = ink.find(photograph, region, around=True)
+    return ink.without(photograph, old, region), old.colour if old else None
 
 
 def view(model: "DreamText", photograph: np.ndarray, place: Place) -> tuple[np.ndarray, np.ndarray]:
@@ -103,7 +113,7 @@ def _repaint(
 def _lettered(
     photograph: np.ndarray,
     ground: np.ndarray,
-    old: ink.Ink | None,
+    colour: np.ndarray | None,
     picture: np.ndarray,
     to_model: np.ndarray,
     place: Place,
@@ -115,7 +125,8 @@ def _lettered(
     painted = ink.find(picture, Place(here).mask(height, width), around=False)
     if painted is None:
         return _laid(photograph, _back(picture, to_model, photograph), region)
-    colour = old.colour if old else _readable(painted.colour, np.median(ground[region], axis=0))
+    if colour is None:
+        colour = _readable(painted.colour, np.median(ground[region], axis=0))
     enlarged = place.size[0] / max(np.ptp(here[:, 0]), 1e-6)
     coverage = ink.sharpened(_back(painted.coverage, to_model, photograph), enlarged)
     alpha = (np.clip(coverage, 0, 1) * region)[..., None]

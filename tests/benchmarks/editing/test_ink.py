@@ -85,3 +85,15 @@ def test_sharpening_keeps_the_half_and_the_ends():
     given = np.array([0.0, 0.3, 0.5, 0.7, 1.0], np.float32)
     assert np.allclose(ink.sharpened(given, 4.0), [0, 0, 0.5, 1, 1])
     assert ink.sharpened(given, 0.5) is given
+
+
+def test_a_line_is_cleared_between_its_words_too():
+    from benchmarks.editing.painting import cleared
+    from benchmarks.editing.region import Place
+
+    image, _, _ = sign((24, 96, 52), (240, 240, 240), "STATION")
+    ground, colour = cleared(image, Place(QUAD.astype(float)))
+    assert colour is not None
+    assert np.abs(colour - 240).max() <= 6
+    inside = Place(QUAD.astype(float)).mask(*SIZE)
+    assert np.abs(ground[inside].astype(float) - (24, 96, 52)).mean() < 3
