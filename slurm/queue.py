@@ -170,6 +170,9 @@ def node_addresses() -> set[str]:
     return set(run(["sinfo", "-h", "-N", "-o", "%o"]).split())
 
 
+_ELSE = "Run on this machine alone with --on local, or try a cluster: python -m slurm.cluster up"
+
+
 def run(command: list[str], timeout_s: float = TIMEOUT_S, tries: int = 1) -> str:
     """Run one of SLURM's clients and return what it prints.
 
@@ -191,12 +194,13 @@ def run(command: list[str], timeout_s: float = TIMEOUT_S, tries: int = 1) -> str
         done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s)
     except FileNotFoundError as error:
         raise SlurmInputError(
-            f"'{command[0]}' was not found: this machine is no SLURM login node. Run on this "
-            f"machine alone with --on local, or try a cluster: python -m slurm.cluster up"
+            f"'{command[0]}' was not found: this machine is no SLURM login node. {_ELSE}"
         ) from error
     except subprocess.TimeoutExpired as error:
         raise SlurmError(f"{command[0]} did not answer within {timeout_s:g} s") from error
     if done.returncode:
         said = " ".join((done.stderr.strip() or done.stdout.strip()).split())
+        if "configuration source" in said:
+            raise SlurmError(f"{command[0]} knows of no cluster here ({said}). {_ELSE}")
         raise SlurmError(f"{command[0]} failed: {said}")
     return done.stdout

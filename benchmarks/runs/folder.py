@@ -158,7 +158,10 @@ def load(folder: Path) -> Run:
         spec = json.loads(path.read_text())
         run = Run(root=folder.parent, **{k: spec[k] for k in _SPEC})
     except FileNotFoundError as error:
-        raise RunError(f"{folder} is no run folder: it has no spec.json") from error
+        raise RunError(
+            f"{folder} is no run folder: it has no {SPEC}; `dreamtext train` and "
+            "`dreamtext sample` print theirs"
+        ) from error
     except (json.JSONDecodeError, KeyError) as error:
         raise RunError(f"{path} is damaged ({error}); remove {folder} and plan again") from error
     if run.name != folder.name:

@@ -130,6 +130,16 @@ def test_without_the_controller_the_folders_say_what_they_know(task, tmp_path, m
     assert (now.state, now.progress["step"]) == ("running", 10)
 
 
+def test_a_client_without_a_cluster_says_what_else_there_is(tmp_path, monkeypatch):
+    client = tmp_path / "squeue"
+    client.write_text(
+        "#!/bin/sh\necho 'fatal: Could not establish a configuration source' >&2; exit 1"
+    )
+    client.chmod(0o755)
+    with pytest.raises(SlurmError, match=r"knows of no cluster here.*--on local"):
+        queue.run([str(client)])
+
+
 def test_failures_count_from_the_last_time_a_task_got_further(task):
     for number in range(4):  # each time a step further
         log(task, number + 1)
