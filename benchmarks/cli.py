@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmarks.commands import (  # noqa: F401 - two add to study's
+from benchmarks.commands import (  # noqa: F401 - some add to study's
     baselines,
     benchmark,
     data,
     grid,
     masks,
     metrics,
+    people,
+    reproduce,
     scale,
     study,
     watch,
@@ -44,6 +46,7 @@ app.add_typer(baselines.app, name="baselines")
 app.add_typer(benchmark.app, name="benchmark")
 scale.register(app)
 metrics.register(app)
+reproduce.register(app)
 
 Overrides = Annotated[
     list[str] | None,

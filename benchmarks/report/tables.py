@@ -181,8 +181,8 @@ def contrast_table(tested: "pd.DataFrame") -> Table:
         for row in tested.itertuples()
     ]
     labels = pd.Series([f"{r.variant} - {r.against} ({r.role})" for r in tested.itertuples()])
-    if not labels.is_unique:  # the same two in several metrics or tasks
-        labels += " " + labels.groupby(labels).cumcount().add(1).astype(str)
+    again = labels.duplicated(keep=False)  # the same two in several metrics or tasks
+    labels[again] += " " + labels.groupby(labels).cumcount().add(1).astype(str)
     head = ["metric", "task", "difference [95 %]", "p", "p (Holm)"]
     frame = pd.DataFrame(rows, index=pd.Index(labels, name="contrast"), columns=head)
     first = tested.iloc[0]

@@ -1,0 +1,73 @@
+"""The paper's claims are judged by what was measured, and by nothing else."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from helpers.records import record_of
+
+from benchmarks.report import paper
+from benchmarks.report.summary import Scores
+from benchmarks.study import load_study
+
+READ = "SeqAcc/raw"
+
+
+def verdicts(monkeypatch, shift: float, **narrowed) -> dict[str, paper.Verdict]:
+    """Of a study in which `balanced` reads that much more than `full`."""
+    rng = np.random.default_rng(0)
+    base = np.clip(0.5 + 0.05 * rng.standard_normal((3, 80)), 0, 1)
+    values = {("full", READ): base, ("none", READ): base - 0.3, ("balanced", READ): base + shift}
+    record = record_of(values)
+    monkeypatch.setattr(paper, "collect", lambda cells: record)
+    study = load_study("supervision").narrowed(seeds=(0, 1, 2))
+    study = replace(study, **narrowed)
+    return {v.claim.said: v for v in paper.judge({"supervision": (study, [])})}
+
+
+CLAIM = "supervision: balanced better than full, seqacc, reconstruction"
+
+
+@pytest.mark.parametrize(
+    ("shift", "expected"),
+    [(0.2, "agrees"), (-0.2, "disagrees"), (0.0, "cannot be told here: not told apart")],
+)
+def test_a_claim_agrees_disagrees_or_cannot_be_told(monkeypatch, shift, expected):
+    found = verdicts(monkeypatch, shift)
+    assert found[CLAIM].verdict == expected
+    assert found[CLAIM].found.value == pytest.approx(shift)
+
+
+def test_what_was_not_measured_cannot_be_told_and_says_why(monkeypatch):
+    found = verdicts(monkeypatch, 0.2)
+    editing = found["supervision: balanced better than full, seqacc, editing"]
+    assert editing.verdict == "cannot be told here: balanced is not scored yet"
+    assert found["warmup: 25k better than 0, seqacc, reconstruction"].verdict.endswith("not run")
+
+
+@pytest.mark.parametrize("narrowed", [{"preset": "smoke"}, {"seeds": (0,)}])
+def test_neither_a_small_preset_nor_one_seed_can_tell(monkeypatch, narrowed):
+    found = verdicts(monkeypatch, 0.2, **narrowed)
+    assert all(v.verdict.startswith("cannot be told here") for v in found.values())
+
+
+def test_the_page_counts_them_and_shows_published_values(monkeypatch):
+    text = paper.markdown(list(verdicts(monkeypatch, 0.2).values()), "tiny")
+    assert "0.94 and 0.862 (note)" in text
+    assert "+0.200 [" in text
+    assert " 2 agrees, 0 disagrees" in text
+    assert "order only" in text
+
+
+def test_every_claim_names_variants_that_its_study_has():
+    for claim in paper.CLAIMS:
+        study = load_study(claim.study)
+        assert {claim.better, claim.worse} <= {v.name for v in study.variants}, claim
+        assert claim.task in {b.name for b in study.benchmarks}
+
+
+def test_scores_are_read_once_a_study(monkeypatch):
+    asked = []
+    monkeypatch.setattr(paper, "Scores", lambda record: asked.append(record) or Scores(record))
+    verdicts(monkeypatch, 0.2)
+    assert len(asked) == 1
