@@ -144,9 +144,9 @@ def result(votes: Sequence[dict[str, str]]) -> Result:
         raise UserError("every vote is a tie: nothing was preferred")
     share = wilson(wins, decided)
     with np.errstate(divide="ignore"):
-        odds = [float(np.log(p) - np.log1p(-p)) for p in share[:3]]
+        value, low, high = (float(np.log(p) - np.log1p(-p)) for p in share[:3])
     raters = len({vote["rater"] for vote in votes})
-    return Result(share, Estimate(*odds, decided), len(votes) - decided, raters)
+    return Result(share, Estimate(value, low, high, decided), len(votes) - decided, raters)
 
 
 def markdown(asked: Question, found: Result) -> str:

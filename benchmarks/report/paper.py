@@ -8,6 +8,7 @@ image and seed; p-values are adjusted by Holm over all claims that could be meas
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks.metrics.hierarchy import Difference
 from benchmarks.metrics.statistics import holm
@@ -60,7 +61,7 @@ class Claim:
         return f"{values[0]} and {values[1]} ({known.confidence.iloc[0]})"
 
 
-_OBJECTIVES = {
+_OBJECTIVES: Any = {
     "study": "comparison",
     "better": "dreamtext-objective",
     "worse": "udifftext-objective",
