@@ -16,6 +16,13 @@ IGNORED = shutil.ignore_patterns("__pycache__")
 AS_SOMEBODY = ("-c", "user.name=somebody", "-c", "user.email=somebody@localhost")
 
 
+def pytest_collection_modifyitems(items):
+    """A file of these tests stays with one worker: what it has set up takes minutes."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.xdist_group(item.path.name))
+
+
 @pytest.fixture(scope="session")
 def running_cluster():
     if missing := missing_programs():
