@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from baselines.ours import OurModel
-from baselines.system import Capabilities, Weights, home, torch_device
+from baselines.system import Capabilities, Weights, home
 from dreamtext.configs.schema import Checked, identity, option
 from dreamtext.configs.sections import SamplingConfig
 from dreamtext.errors import RunError
@@ -94,8 +94,7 @@ class Imported(OurModel):
             )
         from dreamtext.weights.checkpoints import load_model
 
-        self.device = torch_device(self.chosen.device)
-        return load_model(self.folder).to(self.device)
+        return load_model(self.folder, self.chosen.device)
 
     @cached_property
     def capabilities(self) -> Capabilities:  # type: ignore[override]

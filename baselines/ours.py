@@ -32,7 +32,7 @@ class OurModel(System):
     name: ClassVar[str] = "ours"
 
     def __init__(
-        self, folder: Path, sampling: SamplingConfig | None = None, device: str = "cpu"
+        self, folder: Path, sampling: SamplingConfig | None = None, device: str = "auto"
     ) -> None:
         self.folder, self.device, self._sampling = folder, device, sampling
 
@@ -40,7 +40,7 @@ class OurModel(System):
     def model(self) -> "DreamText":
         from dreamtext.weights.checkpoints import load_model
 
-        return load_model(self.folder).to(self.device)
+        return load_model(self.folder, self.device)
 
     @property
     def config(self) -> Config:
@@ -75,6 +75,7 @@ class OurModel(System):
 
     def batch(self, requests: Sequence[Request]) -> "Batch":
         """The requests as the model reads them; character masks are unknown."""
+        from dreamtext import devices
         from dreamtext.data.sample import Sample, collate
 
         glyph = self.config.model.glyph
@@ -94,4 +95,4 @@ class OurModel(System):
             samples,
             max_length=self.config.data.max_length,
             crop_size=(glyph.height, glyph.width),
-        ).to(self.device)
+        ).to(devices.of(self.model))

@@ -113,12 +113,10 @@ def home(name: str) -> Path:
 
 
 def torch_device(asked: str) -> str:
-    """The device `auto` stands for; any other name as it is."""
-    if asked != "auto":
-        return asked
-    import torch
+    """As `dreamtext.devices.device`, by name."""
+    from dreamtext import devices
 
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    return str(devices.device(asked))
 
 
 def ask(system: System, requests: Sequence[Request]) -> list[Answer]:

@@ -20,7 +20,7 @@ ALLOWED = {
 FLOORS = {
     "dreamtext": (
         {"errors", "places"},
-        {"files"},
+        {"devices", "files"},
         {"charset", "configs"},
         {"data"},
         {"networks"},

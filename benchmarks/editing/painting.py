@@ -88,7 +88,8 @@ def _repaint(
     seeds: Sequence[int],
 ) -> np.ndarray:
     """(B, h, w, 3) float32 of 0 to 255: the model's pictures."""
-    from dreamtext.data.sample import Sample, collate
+    from dreamtext import devices
+    from dreamtext.data.sample import Sample, stack
     from dreamtext.sampling.solve import noise_for, repaint
 
     quad = cv2.perspectiveTransform(place.quad[None].astype(np.float64), to_model)[0]
@@ -105,9 +106,10 @@ def _repaint(
         quad=quad.astype(np.float32),
     )
     glyph, length = model.config.model.glyph, model.config.data.max_length
-    batch = collate([sample] * len(seeds), max_length=length, crop_size=(glyph.height, glyph.width))
+    batch = stack([sample] * len(seeds), max_length=length, crop_size=(glyph.height, glyph.width))
     raw = repaint(model, batch, noise_for(model.config, list(seeds)), model.config.sampling)
-    return ((raw.permute(0, 2, 3, 1).cpu().numpy() + 1) * 127.5).clip(0, 255).astype(np.float32)
+    pictures = devices.fetched(raw.permute(0, 2, 3, 1)).numpy()
+    return ((pictures + 1) * 127.5).clip(0, 255).astype(np.float32)
 
 
 def _lettered(

@@ -12,11 +12,12 @@ from benchmarks.runs.manifest import Benchmark, open_samples
 from benchmarks.runs.work import AlreadyDone, leads, working
 from dreamtext.configs.schema import from_dict, to_dict
 from dreamtext.configs.sections import Config
-from dreamtext.errors import RunError
+from dreamtext.errors import RunError, UserError
 from dreamtext.files import write_json, write_text
+from slurm import ranks
 
 if TYPE_CHECKING:
-    from benchmarks.samples.painting import Painter
+    from benchmarks.samples.painting import Painter, Share
 
 ShouldStop = Callable[[], bool]
 
@@ -29,21 +30,42 @@ def execute(run: Run, should_stop: ShouldStop = lambda: False) -> bool:
     """
     if run.state == "done":
         return False
+    _refuse_unfinished_parents(run)
+    work = {"train": train_stage, "sample": sample_stage, "score": score_stage}[run.stage]
+    if run.stage == "score" and not leads():
+        return False  # training and sampling are shared among a job's tasks
+    try:
+        with working(run):
+            refuse_without_gpus()
+            _record_device(run)
+            work(run, should_stop)
+    except AlreadyDone:
+        return False
+    return True
+
+
+def _refuse_unfinished_parents(run: Run) -> None:
     for stage, name in run.parents.items():
         if state(run.root / name) != "done":
             raise RunError(
                 f"{run.name} reads the {stage} stage {name}, which is not done; run that first"
             )
-    work = {"train": train_stage, "sample": sample_stage, "score": score_stage}[run.stage]
-    if run.stage != "train" and not leads():
-        return False  # only training is shared among a job's tasks
-    try:
-        with working(run):
-            refuse_without_gpus()
-            work(run, should_stop)
-    except AlreadyDone:
-        return False
-    return True
+
+
+def _record_device(run: Run) -> None:
+    """What the stage computes on, and in which precision; a device that is not there is refused
+    before anything is done."""
+    from dreamtext import devices
+
+    if not leads():
+        return
+    config = run.settings["config"]
+    precision = {
+        "train": config["training"]["mixed_precision"],
+        "sample": config["sampling"].get("precision", "no"),
+    }
+    computing = devices.describe() | {"precision": precision.get(run.stage, "no")}
+    provenance.record(run, computing=computing)
 
 
 def config_of(run: Run) -> Config:
@@ -75,13 +97,36 @@ def train_stage(run: Run, should_stop: ShouldStop) -> None:
     )
 
 
-def sample_stage(run: Run, should_stop: ShouldStop) -> None:
+def paint_shard(run: Run, text: str, should_stop: ShouldStop = lambda: False) -> None:
+    """Paint the share "I/N" of a sampling into its folder, beside others that paint theirs, and
+    leave it to be finished by `execute`, which paints what is missing.
+
+    Raises:
+        UserError: the run is no sampling, or there is no such share.
+        RunError: the training it reads is not done, or the data set changed since it was planned.
+    """
+    from benchmarks.samples.painting import Share
+
+    share = Share.parse(text)
+    if run.stage != "sample":
+        raise UserError(f"{run.name} is a {run.stage} run; only sampling has shards")
+    if run.state == "done":
+        return
+    _refuse_unfinished_parents(run)
+    refuse_without_gpus()
+    sample_stage(run, should_stop, share)
+
+
+def sample_stage(run: Run, should_stop: ShouldStop, share: "Share | None" = None) -> None:
     """Paint the samples of a run's manifest, by the model it comes after or by another system.
+
+    Args:
+        share: what this process paints; by default its own of the job's tasks.
 
     Raises:
         RunError: the data set changed since the run was planned.
     """
-    from benchmarks.samples.painting import paint
+    from benchmarks.samples.painting import Share, paint
     from benchmarks.study.identities import manifest_of
 
     config = config_of(run)
@@ -91,12 +136,15 @@ def sample_stage(run: Run, should_stop: ShouldStop) -> None:
             f"the manifest of {run.name} is now {manifest.hash}, it was planned with "
             f"{run.identity['manifest']}: the data set changed since; plan the study again"
         )
-    write_json(run.folder / MANIFEST, {**to_dict(manifest), "hash": manifest.hash})
+    share = share or Share(number=ranks.rank(), of=ranks.size(), finishes=leads())
+    if share.finishes:
+        write_json(run.folder / MANIFEST, {**to_dict(manifest), "hash": manifest.hash})
     dataset = open_samples(config.data, manifest)
-    paint(_painter(run, config), manifest, dataset, run.folder, should_stop)
+    painter = _painter(run, config, record=share.finishes)
+    paint(painter, manifest, dataset, run.folder, should_stop, share)
 
 
-def _painter(run: Run, config: Config) -> "Painter":
+def _painter(run: Run, config: Config, record: bool) -> "Painter":
     from benchmarks.samples.painting import ModelPainter, SystemPainter
 
     if trained := run.parent_runs().get("train"):
@@ -108,7 +156,8 @@ def _painter(run: Run, config: Config) -> "Painter":
     from baselines.evidence import on_disk
 
     system = configured(run.settings["system"], run.settings["system_overrides"])
-    provenance.record(run, system=on_disk(system))
+    if record:
+        provenance.record(run, system=on_disk(system))
     return SystemPainter(system, run.settings["seed"])
 
 
@@ -155,11 +204,15 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("folders", nargs="+", type=Path)
+    parser.add_argument("--shard", help="I/N: paint this share of a sampling, and no more")
     parser.add_argument("--keep", type=Path, help="folder where scored cells are kept")
     asked = parser.parse_args()
     with StopFlag() as stop:
         for folder in asked.folders:
             run = load(folder)
+            if asked.shard:
+                paint_shard(run, asked.shard, stop)
+                continue
             execute(run, stop)
             if asked.keep and run.stage == "score":
                 keep_all([run], asked.keep)

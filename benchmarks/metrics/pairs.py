@@ -18,6 +18,7 @@ from benchmarks.metrics.metric import Measured, Metric, Session
 from benchmarks.metrics.options import ALEXNET
 from benchmarks.metrics.statistics import bootstrap
 from benchmarks.samples.folder import Source, Unavailable
+from dreamtext import devices
 from dreamtext.files import file_hash
 
 
@@ -55,7 +56,7 @@ def lpips_distance(session: Session, *, source: Source) -> Measured:
             for images in zip(*batch, strict=True)
         )
         with torch.inference_mode():
-            found.append(lpips(painted, real).reshape(-1).cpu().numpy())
+            found.append(devices.fetched(lpips(painted, real).reshape(-1)).numpy())
     values = np.concatenate(found).astype(float)
     return Measured(
         estimate=bootstrap(values),

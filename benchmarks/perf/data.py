@@ -92,12 +92,12 @@ def loader_rate(dataset: PreparedDataset, workers: int, samples: int) -> float:
     """Samples a second of the clock through a DataLoader, without its start."""
     from torch.utils.data import DataLoader
 
-    from dreamtext.data.sample import collate
+    from dreamtext.data.sample import stack
 
     order = dataset.order(0, 0)
     batches = [order[np.arange(k, k + 16) % len(order)].tolist() for k in range(0, samples, 16)]
     # Addressed by index like torch's own, without inheriting from it.
-    settings: dict[str, Any] = {"collate_fn": collate, "num_workers": workers}
+    settings: dict[str, Any] = {"collate_fn": stack, "num_workers": workers}
     loader = iter(DataLoader(dataset, batch_sampler=batches, **settings))  # type: ignore[arg-type]
     next(loader)
     start = time.perf_counter()

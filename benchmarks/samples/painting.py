@@ -1,12 +1,14 @@
 """Painting a manifest into a folder: one loop, whoever paints.
 
 What is finished is kept in parts of `CHUNK` entries, so that a killed run goes on from there; the
-parts become the sample folder's files at the end (`benchmarks.samples.writer`).
+parts become the sample folder's files at the end (`benchmarks.samples.writer`). Several processes
+may paint the parts of one folder, each its share; a part has the same bits whoever painted it.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -14,12 +16,50 @@ from benchmarks.runs.manifest import Entry, Manifest
 from benchmarks.samples import writer
 from benchmarks.samples.writer import Arrays, Chunk
 from dreamtext.configs.sections import SamplingConfig
-from dreamtext.errors import Interrupted
+from dreamtext.errors import Interrupted, UserError
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from baselines.system import System
     from dreamtext.data.sample import Dataset, Sample
     from dreamtext.networks.model import DreamText
+
+
+@dataclass(frozen=True, kw_only=True)
+class Share:
+    """Of `of` processes that paint one manifest, the one of that number: chunk i is painted by
+    number i modulo `of`.
+
+    Attributes:
+        finishes: whether it goes on with what others have left, and writes the folder's files.
+    """
+
+    number: int = 0
+    of: int = 1
+    finishes: bool = True
+
+    @classmethod
+    def parse(cls, text: str) -> "Share":
+        """From "I/N", counted from 0; the folder is left to be finished.
+
+        Raises:
+            UserError: no such share.
+        """
+        number, _, of = text.partition("/")
+        if not (number.isdigit() and of.isdigit() and int(number) < int(of)):
+            raise UserError(
+                f"--shard {text} must be I/N, I from 0 to N - 1, such as 0/4; of a SLURM array "
+                "$SLURM_ARRAY_TASK_ID/$SLURM_ARRAY_TASK_COUNT"
+            )
+        return cls(number=int(number), of=int(of), finishes=False)
+
+    def order(self, left: Sequence[Chunk]) -> list[Chunk]:
+        """Its own chunks; whoever finishes then takes the others' from the end, where they are
+        the last to come."""
+        own = [chunk for chunk in left if chunk.number % self.of == self.number]
+        others = [chunk for chunk in left if chunk.number % self.of != self.number]
+        return own + (others[::-1] if self.finishes else [])
 
 
 class Painter(Protocol):
@@ -44,24 +84,35 @@ def paint(
     dataset: "Dataset",
     folder: Path,
     should_stop: Callable[[], bool] = lambda: False,
+    share: Share | None = None,
 ) -> None:
     """Paint every entry of a manifest that `folder` lacks, and write the sample folder.
+
+    Args:
+        share: what this process paints of it, if there are several. Whoever is asked once for
+            everything (`at_once`) cannot be shared: the one that finishes does all.
 
     Raises:
         Interrupted: asked to stop; finished parts are kept.
     """
     from tqdm import tqdm
 
-    left = writer.missing(manifest, folder)
-    groups = [left] if painter.at_once and left else [[chunk] for chunk in left]
+    share = share or Share()
+    left = share.order(writer.missing(manifest, folder))
+    groups = [[chunk] for chunk in left]
+    if painter.at_once:
+        groups = [sorted(left, key=lambda chunk: chunk.number)] if left and share.finishes else []
     done = len(manifest.entries) - sum(len(chunk.entries) for chunk in left)
     with tqdm(total=len(manifest.entries), initial=done, desc="sampling", unit=" images") as bar:
         for group in groups:
             if should_stop():
                 raise Interrupted("sampling stopped as asked; the same command goes on")
-            _paint_group(painter, group, dataset, folder)
+            wanted = {chunk.number for chunk in writer.missing(manifest, folder)}
+            if wanted & {chunk.number for chunk in group}:  # else another has been faster
+                _paint_group(painter, group, dataset, folder)
             bar.update(sum(len(chunk.entries) for chunk in group))
-    writer.assemble(manifest, dataset, folder)
+    if share.finishes:
+        writer.assemble(manifest, dataset, folder)
 
 
 def _paint_group(
@@ -100,24 +151,34 @@ class ModelPainter:
     def paint(
         self, samples: Sequence["Sample"], entries: Sequence[Entry], targets: Sequence["Sample"]
     ) -> Arrays:
-        from dreamtext.data.sample import collate
+        asked = [s.with_word(e.word) for s, e in zip(samples, entries, strict=True)]
+        size = self.sampling.batch_size
+        parts = [
+            self._paint(asked[i : i + size], entries[i : i + size], targets[i : i + size])
+            for i in range(0, len(asked), size)
+        ]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def _paint(
+        self, samples: Sequence["Sample"], entries: Sequence[Entry], targets: Sequence["Sample"]
+    ) -> Arrays:
+        from dreamtext import devices
         from dreamtext.sampling.solve import attention_at, composite, noise_for, repaint
+        from dreamtext.training.batches import collator
 
         config = self.model.config
-        asked = [s.with_word(e.word) for s, e in zip(samples, entries, strict=True)]
-        crop = (config.model.glyph.height, config.model.glyph.width)
-        batch = collate(asked, max_length=config.data.max_length, crop_size=crop)
+        stack, length = collator(config), config.data.max_length
+        batch = stack(samples)
         noise = noise_for(config, [entry.noise_seed for entry in entries])
         raw = repaint(self.model, batch, noise, self.sampling)
-        arrays = {"raw": pixels(raw), "composited": pixels(composite(raw, batch))}
-        if not targets:
-            return arrays
-        true = collate(targets, max_length=config.data.max_length, crop_size=crop)
-        for level in self.levels:
-            for layer, maps in attention_at(self.model, true, noise, level).items():
-                kept = maps[:, : config.data.max_length].half().cpu().numpy()
-                arrays[writer.part_name(level, layer)] = kept
-        return arrays
+        there = {"raw": pixels(raw), "composited": pixels(composite(raw, batch))}
+        if targets:
+            true = stack(targets)
+            for level in self.levels:
+                for layer, maps in attention_at(self.model, true, noise, level).items():
+                    there[writer.part_name(level, layer)] = maps[:, :length].half()
+        # The host waits here alone: until then it has only told the device what to do.
+        return {name: devices.fetched(values).numpy() for name, values in there.items()}
 
 
 class SystemPainter:
@@ -159,7 +220,6 @@ def noise_seed(of_entry: int, of_run: int) -> int:
     return int(np.random.default_rng([of_entry, of_run]).integers(2**31))
 
 
-def pixels(images: Any) -> np.ndarray:
-    """(B, 3, H, W) tensor in [-1, 1] -> (B, H, W, 3) uint8."""
-    array = images.permute(0, 2, 3, 1).cpu().numpy()
-    return ((array + 1) * 127.5).round().clip(0, 255).astype(np.uint8)
+def pixels(images: "Tensor") -> "Tensor":
+    """(B, 3, H, W) in [-1, 1] -> (B, H, W, 3) uint8, on the same device."""
+    return ((images + 1) * 127.5).round().clip(0, 255).byte().permute(0, 2, 3, 1).contiguous()

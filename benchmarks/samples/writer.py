@@ -51,7 +51,14 @@ def chunks(manifest: Manifest) -> list[Chunk]:
 
 def missing(manifest: Manifest, folder: Path) -> list[Chunk]:
     """The chunks that a folder has no part of yet."""
+    if complete(folder):
+        return []
     return [chunk for chunk in chunks(manifest) if not chunk.path(folder).exists()]
+
+
+def complete(folder: Path) -> bool:
+    """Whether a sample folder is written; it needs no parts any more."""
+    return (folder / SAMPLES).exists()
 
 
 def painted(folder: Path) -> int:
@@ -61,6 +68,8 @@ def painted(folder: Path) -> int:
 
 def write_part(folder: Path, chunk: Chunk, arrays: Arrays) -> None:
     """Keep what was painted for a chunk, whole or not at all."""
+    if complete(folder):
+        return  # another process has painted it too, and finished
     with written_whole(chunk.path(folder)) as beside:
         np.savez(beside, allow_pickle=False, **arrays)
 
@@ -72,6 +81,9 @@ def target(dataset: "Dataset", entry: Entry, sample: "Sample") -> "Sample | None
 
 def assemble(manifest: Manifest, dataset: "Dataset", folder: Path) -> None:
     """The sample folder's files from its parts: pictures, truth, attention, one line a sample."""
+    if complete(folder):
+        shutil.rmtree(folder / PARTS, ignore_errors=True)
+        return
     from PIL import Image
 
     lines: list[dict[str, Any]] = []

@@ -11,6 +11,7 @@ from benchmarks.runs.manifest import Benchmark, Manifest, draw
 from dreamtext.configs.schema import identity, to_dict
 from dreamtext.configs.sections import (
     METHOD_REVISION,
+    SAMPLING_REVISION,
     Config,
     DataConfig,
     MaskConfig,
@@ -52,6 +53,7 @@ def sample_run(config: Config, benchmark: Benchmark, train: Run, title: str = ""
         identity={
             "system": {"name": "dreamtext", "train": train.name},
             "sampling": _meaning(config.sampling),
+            "sampler": SAMPLING_REVISION,
             "data": _meaning(config.data),
             "seed": 0,
             "manifest": _manifest_hash(config.data, benchmark),

@@ -324,7 +324,8 @@ class TrainingConfig(Checked):
     gradient_checkpointing: bool = option(False, identity=False)  # of the U-Net
     compile: bool = option(False, identity=False)  # the U-Net by torch.compile
     latents: str = option("", identity=False)  # a folder where the autoencoder's latents are kept
-    data_workers: int = option(0, identity=False)
+    # Processes that read samples; -1: of a GPU's share of the cores up to 8, without a GPU none
+    data_workers: int = option(-1, identity=False)
     checkpoint_every: int = option(200, identity=False)
     validate_every: int = option(300, identity=False)
     validate_words: int = option(96, identity=False)  # painted and read at each validation
@@ -348,7 +349,12 @@ class SamplingConfig(Checked):
     steps: int = 6
     guidance: float = 2.5
     ema: bool = True
+    precision: Literal["no", "bf16", "fp16"] = option("no", neutral="no")  # of the U-Net
+    batch_size: int = option(32, identity=False)  # pictures at a time, at most 32
     attention_timesteps: tuple[float, ...] = (0.3, 0.6, 0.9)  # noise levels, fractions of t'
+
+    def check(self) -> None:
+        self.require(1 <= self.batch_size <= 32, "batch_size must be 1 to 32")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -411,3 +417,6 @@ class Config(Checked):
 # 2: a map that is uniform up to rounding has no mask (it had a full one); the background of a word
 #    that leaves it no token is supervised.
 METHOD_REVISION = 2
+
+# Raised when the same trained model and settings come to paint other pictures.
+SAMPLING_REVISION = 2

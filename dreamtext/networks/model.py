@@ -1,7 +1,7 @@
 """U-Net, autoencoder and encoders as one module."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -35,6 +35,11 @@ class Condition:
     region: Tensor
     extra: Tensor
     layout: Tensor | None = None
+
+    def repeated(self, times: int) -> "Condition":
+        """The same for so many predictions of every sample: (times B, ...)."""
+        each = {n: torch.cat([v] * times) for n, v in vars(self).items() if v is not None}
+        return replace(self, **each)
 
 
 class DreamText(nn.Module):

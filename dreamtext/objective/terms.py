@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from dreamtext.configs.sections import Config, ObjectiveConfig
-from dreamtext.data.sample import Batch
+from dreamtext.data.sample import Batch, HostBatch
 from dreamtext.errors import UserError
 from dreamtext.networks.heads import AlignmentHeads
 from dreamtext.objective import losses
@@ -138,8 +138,8 @@ def total(terms: Terms) -> Tensor:
     return torch.stack(list(terms.values())).sum()
 
 
-def refuse_unlabelled(batch: Batch, config: Config) -> None:
-    """Raises `UserError` if no sample of a batch (on the CPU) has the character masks that
+def refuse_unlabelled(batch: HostBatch, config: Config) -> None:
+    """Raises `UserError` if no sample of a batch has the character masks that
     supervision or the character-aware loss learn from."""
     if batch.has_characters.any():
         return

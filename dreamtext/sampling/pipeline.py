@@ -19,9 +19,10 @@ from diffusers.utils.torch_utils import randn_tensor
 from PIL import Image
 from torch import Tensor
 
+from dreamtext import charset, devices
 from dreamtext.configs.schema import from_dict, to_dict
 from dreamtext.configs.sections import Config
-from dreamtext.data.sample import Batch
+from dreamtext.data.sample import HostBatch, host_batch
 from dreamtext.errors import UserError
 from dreamtext.networks import diffusion
 from dreamtext.networks.attention import Maps
@@ -138,14 +139,14 @@ class DreamTextPipeline(DiffusionPipeline):
             UserError: sizes or counts do not fit, a region is empty, or a word cannot be painted.
         """
         config = self.net.config
-        batch = self._batch(image, region, words).to(self.device)
+        batch = self._batch(image, region, words)
         sampling = config.sampling
         if num_inference_steps is not None:
             sampling = replace(sampling, steps=num_inference_steps)
         if guidance_scale is not None:
             sampling = replace(sampling, guidance=guidance_scale)
         scale = config.model.autoencoder.downscale
-        height, width = (side // scale for side in batch.image.shape[-2:])
+        height, width = (side // scale for side in batch.region.shape[-2:])
         shape = (len(batch.image), config.model.autoencoder.channels, height, width)
         noise = randn_tensor(shape, generator=generator, device=self.device)
         seen: list[Maps] = []
@@ -154,19 +155,22 @@ class DreamTextPipeline(DiffusionPipeline):
             def observe(maps: Maps) -> None:
                 bar.update()
                 if output_attention:
-                    seen.append({name: values.cpu() for name, values in maps.items()})
+                    seen.append(maps)
 
             raw = repaint(self.net, batch, noise, sampling, observe, scheduler=self.scheduler)
         attention = None
         if output_attention:
-            attention = {name: torch.stack([maps[name] for maps in seen]) for name in seen[0]}
+            attention = {
+                name: devices.fetched(torch.stack([maps[name] for maps in seen]))
+                for name in seen[0]
+            }
         return DreamTextOutput(
             images=_pictures(composite(raw, batch), output_type),
             raw=_pictures(raw, output_type),
             attention=attention,
         )
 
-    def _batch(self, image: Any, region: Any, words: str | Sequence[str]) -> Batch:
+    def _batch(self, image: Any, region: Any, words: str | Sequence[str]) -> HostBatch:
         images = [_rgb(one) for one in _listed(image)]
         regions = [_mask(one) for one in _listed(region)]
         chosen = [words] * len(images) if isinstance(words, str) else list(words)
@@ -191,15 +195,15 @@ class DreamTextPipeline(DiffusionPipeline):
                 )
             if not mask.any():
                 raise UserError("the region is empty: mark what to repaint with nonzero pixels")
-        pixels = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
-        size = pixels.shape[-2:]
-        return Batch(
-            image=pixels,
-            region=torch.from_numpy(np.stack(regions)).float().unsqueeze(1),
-            tokens=self.net.text_encoder.tokens(chosen).cpu(),
-            characters=torch.zeros(len(pixels), *size, dtype=torch.uint8),
-            has_characters=torch.zeros(len(pixels), dtype=torch.bool),
-            crop=torch.zeros(len(pixels), 1, config.glyph.height, config.glyph.width),
+        length = self.net.config.data.max_length
+        count, height, width = len(images), *images[0].shape[:2]
+        return host_batch(
+            image=np.stack(images),
+            region=np.stack(regions),
+            tokens=np.array([charset.encode(word, length) for word in chosen]),
+            characters=np.zeros((count, height, width), np.uint8),
+            has_characters=np.zeros(count, bool),
+            crop=np.zeros((count, config.glyph.height, config.glyph.width), np.uint8),
         )
 
 
@@ -230,7 +234,7 @@ def _mask(region: Picture) -> np.ndarray:
 
 def _pictures(images: Tensor, output_type: str) -> list[Image.Image] | np.ndarray:
     """(B, 3, H, W) in [-1, 1] -> PIL images, or (B, H, W, 3) in 0..1."""
-    values = ((images + 1) / 2).clamp(0, 1).permute(0, 2, 3, 1).float().cpu().numpy()
+    values = devices.fetched(((images + 1) / 2).clamp(0, 1).permute(0, 2, 3, 1).float()).numpy()
     if output_type == "np":
         return values
     return [Image.fromarray((picture * 255).round().astype(np.uint8)) for picture in values]

@@ -2,16 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 import torch
 from diffusers import SchedulerMixin
 from torch import Tensor
 
-from dreamtext import charset
+from dreamtext import charset, devices
 from dreamtext.configs.sections import Config, SamplingConfig
 from dreamtext.data.embedded import typesetting
-from dreamtext.data.sample import Batch
+from dreamtext.data.sample import Batch, HostBatch
 from dreamtext.errors import RunError
 from dreamtext.networks import diffusion
 from dreamtext.networks.attention import Maps
@@ -21,6 +22,7 @@ from dreamtext.networks.model import Condition, DreamText
 _FACE = "Roboto-Black"  # TextDiffuser sets every word in one face, whatever the picture's
 _STRETCH = 1.35
 
+AnyBatch = TypeVar("AnyBatch", Batch, HostBatch)
 # (number of the step, latents, timesteps (B,), condition, text tokens) -> other latents
 BeforeStep = Callable[[int, Tensor, Tensor, Condition, Tensor], Tensor]
 
@@ -35,7 +37,7 @@ def noise_for(config: Config, seeds: Sequence[int]) -> Tensor:
 @torch.no_grad()
 def repaint(
     model: DreamText,
-    batch: Batch,
+    batch: Batch | HostBatch,
     noise: Tensor,
     sampling: SamplingConfig,
     observe: Callable[[Maps], None] | None = None,
@@ -46,7 +48,8 @@ def repaint(
     """(B, 3, H, W) in [-1, 1]: the raw pictures with the batch's words painted in.
 
     Classifier-free guidance against a zero text embedding, as DreamText (arXiv 2405.14701) trains
-    it; `noise` as `noise_for` gives.
+    it, both in one pass; `noise` as `noise_for` gives. The U-Net computes in `sampling.precision`,
+    the decoder always in float32, where the network lies.
 
     Args:
         observe: called after every step with the attention of its pass with the text.
@@ -56,11 +59,12 @@ def repaint(
 
     Raises:
         RunError: sampling came to values that are no numbers.
+        UserError: the device cannot compute in `sampling.precision`.
     """
     latents = sample_latents(
         model, batch, noise, sampling, observe, scheduler, before_step, condition
     )
-    if not latents.isfinite().all():
+    if not devices.fetched(latents.isfinite().all()):
         raise RunError(
             f"sampling ({sampling.solver}, {sampling.steps} steps, guidance {sampling.guidance:g}) "
             "came to values that are no numbers; try the other solver or less guidance, or check "
@@ -72,7 +76,7 @@ def repaint(
 @torch.no_grad()
 def sample_latents(
     model: DreamText,
-    batch: Batch,
+    batch: Batch | HostBatch,
     noise: Tensor,
     sampling: SamplingConfig,
     observe: Callable[[Maps], None] | None = None,
@@ -84,49 +88,66 @@ def sample_latents(
     if scheduler is None:
         scheduler = diffusion.sampling_scheduler(model.config.diffusion, sampling.solver)
     scheduler.set_timesteps(sampling.steps)
+    where = devices.of(model)
+    devices.refuse_precision(sampling.precision, where, "sampling.precision")
     if condition is None:
-        condition = model.condition(_without_truth(model, batch))
-    text = model.text_encoder(batch.tokens)
-    latents = noise.to(batch.image.device) * scheduler.init_noise_sigma
-    for number, timestep in enumerate(scheduler.timesteps):
-        times = timestep.expand(len(latents)).to(latents.device)
+        batch = as_known(model, batch)
+        condition = model.condition(batch)
+    else:
+        batch = batch.to(where)
+    with devices.autocast(where, sampling.precision):
+        text = model.text_encoder(batch.tokens).float()
+    passes = 1 if sampling.guidance == 1 else 2  # with the text, and without
+    context = torch.cat([text, torch.zeros_like(text)])[: passes * len(text)]
+    tokens, told = batch.tokens.repeat(passes, 1), condition.repeated(passes)
+    latents = noise.to(where) * scheduler.init_noise_sigma
+    for number, timestep in enumerate(scheduler.timesteps):  # the schedule stays on the host
+        times = torch.full((len(latents),), timestep.item(), dtype=timestep.dtype, device=where)
         if before_step is not None:
             latents = before_step(number, latents, times, condition, text)
-        noisy = scheduler.scale_model_input(latents, timestep)
-        if observe is None:
-            guided = model.denoise(noisy, times, condition, text, batch.tokens)
-        else:
-            guided, maps = model.denoise_recorded(noisy, times, condition, text, batch.tokens)
-            observe(maps)
-        if sampling.guidance != 1:
-            plain = model.denoise(noisy, times, condition, torch.zeros_like(text), batch.tokens)
-            guided = plain + sampling.guidance * (guided - plain)
+        noisy = scheduler.scale_model_input(latents, timestep).repeat(passes, 1, 1, 1)
+        with devices.autocast(where, sampling.precision):
+            if observe is None:
+                predicted = model.denoise(noisy, times.repeat(passes), told, context, tokens)
+            else:
+                predicted, maps = model.denoise_recorded(
+                    noisy, times.repeat(passes), told, context, tokens
+                )
+                observe({name: values[: len(latents)] for name, values in maps.items()})
+        guided, *plain = predicted.float().chunk(passes)
+        if plain:
+            guided = plain[0] + sampling.guidance * (guided - plain[0])
         latents = scheduler.step(guided, timestep, latents).prev_sample
     return latents
 
 
 @torch.no_grad()
-def attention_at(model: DreamText, batch: Batch, noise: Tensor, noise_level: float) -> Maps:
+def attention_at(
+    model: DreamText, batch: Batch | HostBatch, noise: Tensor, noise_level: float
+) -> Maps:
     """Every layer's attention (B, T, h, w) on the batch's real images, noised to a level t'."""
     config = model.config.diffusion
     timestep = diffusion.timestep_of(config, noise_level)
-    times = torch.full((len(batch.image),), timestep, device=batch.image.device)
-    condition = model.condition(_without_truth(model, batch))
-    noise = noise.to(batch.image.device)
+    known = as_known(model, batch)
+    times = torch.full((len(known.tokens),), timestep, device=known.tokens.device)
+    condition = model.condition(known)
+    noise = noise.to(known.tokens.device)
     noisy = diffusion.training_scheduler(config).add_noise(condition.latents, noise, times)
-    text = model.text_encoder(batch.tokens)
-    return model.denoise_recorded(noisy, times, condition, text, batch.tokens)[1]
+    text = model.text_encoder(known.tokens)
+    return model.denoise_recorded(noisy, times, condition, text, known.tokens)[1]
 
 
-def _without_truth(model: DreamText, batch: Batch) -> Batch:
-    """What a model may know of a batch when it paints: no real segmentation, but a typeset one."""
-    return batch if model.layout_encoder is None else typeset_characters(batch)
+def as_known(model: DreamText, batch: Batch | HostBatch) -> Batch:
+    """What a model may know of a batch when it paints, where the model lies: no real segmentation,
+    but a typeset one. Words are typeset on the host: a batch is best given before it has left."""
+    known = batch if model.layout_encoder is None else typeset_characters(batch)
+    return known.to(devices.of(model))
 
 
-def typeset_characters(batch: Batch) -> Batch:
+def typeset_characters(batch: AnyBatch) -> AnyBatch:
     """The batch with its words typeset in their regions in place of its real segmentation: the
     condition of TextDiffuser (arXiv 2305.10855, section 3.2)."""
-    regions = batch.region.squeeze(1).cpu().numpy() > 0.5
+    regions = batch.region.reshape(batch.characters.shape).cpu().numpy() > 0.5
     words = [charset.decode(row) for row in batch.tokens.tolist()]
     maps = [typeset_in_region(word, region) for word, region in zip(words, regions, strict=True)]
     characters = torch.from_numpy(np.stack(maps)).to(batch.characters)
@@ -145,6 +166,7 @@ def typeset_in_region(word: str, region: np.ndarray) -> np.ndarray:
     return typesetting.index_map(coverage)
 
 
-def composite(painted: Tensor, batch: Batch) -> Tensor:
+def composite(painted: Tensor, batch: Batch | HostBatch) -> Tensor:
     """(B, 3, H, W): the painted region in the untouched photograph."""
+    batch = batch.to(painted.device)
     return painted * batch.region + batch.image * (1 - batch.region)

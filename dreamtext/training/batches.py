@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from dreamtext.configs.sections import Config
-from dreamtext.data.sample import Batch, Dataset, Sample, collate
+from dreamtext.data.sample import Dataset, HostBatch, Sample, stack
 from dreamtext.networks.autoencoder import latent_shape
 from dreamtext.networks.diffusion import Draw
 
@@ -34,11 +34,11 @@ def step_seed(*parts: int) -> int:
     return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> 1)
 
 
-def collator(config: Config) -> Callable[[Sequence[Sample]], Batch]:
+def collator(config: Config) -> Callable[[Sequence[Sample]], HostBatch]:
     """Makes a configuration's batches of samples."""
     glyph = config.model.glyph
     return partial(
-        collate,
+        stack,
         max_length=config.data.max_length,
         crop_size=(glyph.height, glyph.width),
         crop=glyph.crop,

@@ -1,6 +1,5 @@
 """The training loop: accelerate, exact resume, validation on the way."""
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from accelerate import Accelerator, PartialState
+from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs
 from diffusers.models.attention import FeedForward
 from diffusers.models.resnet import ResnetBlock2D
@@ -17,8 +16,9 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from dreamtext import devices
 from dreamtext.configs.sections import Config
-from dreamtext.data.sample import Batch, Dataset
+from dreamtext.data.sample import Dataset, HostBatch
 from dreamtext.errors import Interrupted, RunError, UserError
 from dreamtext.files import CHECKPOINTS, MODEL
 from dreamtext.networks.attention import keep_self_attention_full, text_attention
@@ -115,17 +115,19 @@ class Trainer:
             [o.state_dict() for o in [*self.optimizers, self.accelerator.scaler] if o is not None],
         )
 
-    def optimise(self, batches: Iterator[Batch], number: int, factor: float) -> dict[str, Tensor]:
+    def optimise(
+        self, batches: Iterator[HostBatch], number: int, factor: float
+    ) -> dict[str, Tensor]:
         """One optimiser step, over `accumulate` batches; returns the last batch's terms."""
         config, accelerator = self.config, self.accelerator
         rank, ranks = accelerator.process_index, accelerator.num_processes
         weights, parts = weights_at(config, number), config.training.accumulate
         terms: dict[str, Tensor] = {}
         for part in range(parts):
-            batch = next(batches)
+            host = next(batches)
             if weights.supervision or config.objective.character_weight:
-                refuse_unlabelled(batch, config)
-            batch = batch.to(accelerator.device)
+                refuse_unlabelled(host, config)
+            batch = host.to(accelerator.device)
             draw = draw_step(config, number * parts + part, rank, ranks).to(accelerator.device)
             text = config.model.text
             if text.dropout or text.position_dropout:  # a resumed run drops what it would have
@@ -150,7 +152,7 @@ class Trainer:
         if self.accelerator.num_processes == 1:
             return wish
         votes = torch.tensor(float(wish), device=self.accelerator.device)
-        return bool(self.accelerator.reduce(votes, "sum") > 0)
+        return bool(devices.fetched(self.accelerator.reduce(votes, "sum")) > 0)
 
 
 def train(
@@ -200,7 +202,7 @@ def train(
             dataset,  # type: ignore[arg-type]  # torch asks for a base class, not a protocol
             batch_sampler=order,
             collate_fn=collator(config),
-            num_workers=training.data_workers,
+            **devices.loading(accelerator.device, training.data_workers),
         )
     )
     began, per_step = time.monotonic(), training.batch_size * training.accumulate
@@ -215,7 +217,8 @@ def train(
             done, last = number + 1, number + 1 == training.steps
             bar.update()
             if done % training.log_every == 0 or last:
-                values = {name: round(value.item(), 6) for name, value in terms.items()}
+                fetched = devices.fetched(torch.stack(list(terms.values()))).tolist()
+                values = {name: round(value, 6) for name, value in zip(terms, fetched, strict=True)}
                 _refuse_infinite(values, done)
                 bar.set_postfix({k: f"{v:.4f}" for k, v in values.items()}, refresh=False)
                 speed = (done - start) / (time.monotonic() - began)
@@ -252,29 +255,17 @@ def accelerate(config: Config, folder: Path) -> Accelerator:
         UserError: the device cannot compute in the configured precision, or the tracker is not
             installed.
     """
-    precision = config.training.mixed_precision
+    precision, where = config.training.mixed_precision, devices.device()
+    devices.refuse_precision(precision, where, "training.mixed_precision")
     # Left alone without a GPU, accelerate does not join processes: each would train by itself.
-    several = int(os.environ.get("WORLD_SIZE", "1")) > 1
-    cpu = several and not torch.accelerator.is_available()
-    if precision == "fp16" and PartialState(cpu=cpu).device.type == "cpu":
-        raise UserError(
-            "training.mixed_precision=fp16 needs a GPU and this process has none (accelerate would "
-            "silently train in full precision); use bf16 or no"
-        )
-    try:
-        return Accelerator(
-            cpu=cpu,
-            mixed_precision=precision,
-            log_with=trackers.wanted(config),
-            project_dir=folder,
-            # Which heads the loss uses depends on its configuration.
-            kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
-        )
-    except ValueError as error:
-        raise UserError(
-            f"training.mixed_precision={precision} cannot be used on this device ({error}); use "
-            "bf16 or no"
-        ) from error
+    return Accelerator(
+        cpu=where.type == "cpu",
+        mixed_precision=precision,
+        log_with=trackers.wanted(config),
+        project_dir=folder,
+        # Which heads the loss uses depends on its configuration.
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+    )
 
 
 def _refuse_without_characters(config: Config, dataset: Dataset) -> None:

@@ -1,37 +1,49 @@
-"""How much memory a training step needs, counted from shapes before anything is allocated.
+"""What a training step needs of memory and arithmetic, found by running it on tensors without data.
 
-The U-Net and the character encoder run once on fake tensors, which have shapes and no data; what
-autograd would keep for the backward pass is added up, each storage once.
+The whole step of the training loop runs on fake tensors, which have shapes and no values: forward,
+backward, recomputation, clipping, optimisers, average. What is alive at once is added up, each
+storage once, and its peak is the plan. Nothing is allocated and nothing is modelled.
 """
 
+import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from diffusers.models.attention import BasicTransformerBlock
-from diffusers.models.resnet import ResnetBlock2D
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode
 
+from dreamtext import devices
 from dreamtext.configs.sections import Config
+from dreamtext.data.sample import Batch
+from dreamtext.networks.attention import keep_self_attention_full
+from dreamtext.networks.autoencoder import latent_shape
+from dreamtext.networks.diffusion import Draw
 from dreamtext.networks.model import DreamText
+from dreamtext.objective.schedule import weights_at
+from dreamtext.objective.step import TrainingStep
 from dreamtext.training import optimizer
-from dreamtext.training.batches import latent_shape
+from dreamtext.training.average import Average
+from dreamtext.training.loop import select_trainable
 
-_DTYPES = {"no": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+GIB = 2**30
+CARDS = (24, 40, 80, 141)  # GiB
+_SPARE = 0.92  # of a card: the rest is the driver's, the libraries', and gaps between tensors
 
 
 @dataclass(frozen=True, kw_only=True)
 class MemoryPlan:
-    """Bytes of one process's training step.
+    """Bytes and operations of one process's training step.
 
     Attributes:
         parameters: how many each part of the model has.   trained: how many of them are trained.
         weights, gradients, optimizer, average: kept throughout.
-        activations: kept for the backward pass, at most.
-        saved: what they would be without gradient checkpointing.
+        total: the most that is alive at once.
+        operations: floating-point operations of a step's matrix products and convolutions.
     """
 
     parameters: dict[str, int]
@@ -40,121 +52,159 @@ class MemoryPlan:
     gradients: int
     optimizer: int
     average: int
-    activations: int
-    saved: int
+    total: int
+    operations: int
 
     @property
-    def total(self) -> int:
-        return self.weights + self.gradients + self.optimizer + self.average + self.activations
+    def activations(self) -> int:
+        """What the peak has beside what is kept throughout."""
+        return self.total - self.weights - self.gradients - self.optimizer - self.average
+
+
+class Alive(TorchDispatchMode):
+    """Adds up the storages that are alive; `peak` is the most there were at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = self.peak = 0
+        self._known: set[int] = set()
+
+    def __torch_dispatch__(
+        self, function: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        result = function(*args, **(kwargs or {}))
+        for value in tree_leaves(result):
+            if isinstance(value, Tensor):
+                self.count(value)
+        return result
+
+    def count(self, tensor: Tensor) -> None:
+        """A tensor is there from now on, until the last that shares its storage is gone."""
+        storage = tensor.untyped_storage()
+        key, size = storage._cdata, storage.nbytes()
+        if key in self._known:
+            return
+        self._known.add(key)
+        self.now += size
+        self.peak = max(self.peak, self.now)
+        weakref.finalize(storage, self._gone, key, size)
+
+    def _gone(self, key: int, size: int) -> None:
+        self._known.discard(key)
+        self.now -= size
 
 
 def plan(config: Config, processes: int = 1) -> MemoryPlan:
-    """Count a configuration's training step, its batch shared among `processes`."""
-    from dreamtext.training.loop import select_trainable
-
+    """Run a configuration's training step without data, its batch shared among `processes`."""
+    batch = max(1, config.training.batch_size // processes)
     with torch.device("meta"):  # some parts compute as they are built, which fake tensors refuse
         model = DreamText(config)
     with FakeTensorMode(allow_non_fake_inputs=True):
         model.to_empty(device="cpu")
-        select_trainable(model)
-        parameters = {
-            name: sum(p.numel() for p in part.parameters()) for name, part in model.named_children()
-        }
-        trained = [p for p in model.parameters() if p.requires_grad]
-        weights = sum(p.numel() * p.element_size() for p in model.parameters())
-        gradients = sum(p.numel() * p.element_size() for p in trained)
-        moments = sum(
-            p.numel() * p.element_size() * (1 if isinstance(o, optimizer.Muon) else 2)
-            for o in optimizer.build(model, config.training)
-            for group in o.param_groups
-            for p in group["params"]
-        )
-        batch = config.training.batch_size // processes
-        saved, activations = _activations(model.train(), max(1, batch))
+        step = Step(model)
+        kept = [*model.parameters(), *model.buffers()]
+        with Alive() as alive, FlopCounterMode(display=False) as operations:
+            for tensor in (*kept, *step.average.shadow.values()):
+                alive.count(tensor)
+            step.optimise_without_gradient()  # so that the optimisers have all they will keep
+            step(batch)
     return MemoryPlan(
-        parameters=parameters,
-        trained=sum(p.numel() for p in trained),
-        weights=weights,
-        gradients=gradients,
-        optimizer=moments,
-        average=gradients if config.training.ema else 0,
-        activations=activations,
-        saved=saved,
+        parameters={
+            name: sum(p.numel() for p in part.parameters()) for name, part in model.named_children()
+        },
+        trained=sum(p.numel() for p in step.trained),
+        weights=_bytes(kept),
+        gradients=_bytes(step.trained),
+        optimizer=_bytes(step.moments()),
+        average=_bytes(step.average.shadow.values()),
+        total=alive.peak,
+        operations=operations.get_total_flops() * config.training.accumulate,
     )
 
 
-def _activations(model: DreamText, batch: int) -> tuple[int, int]:
-    """Bytes kept for the backward pass: without, and with what gradient checkpointing spares."""
-    config = model.config
-    _, height, width = latent_shape(config)
-    precision = config.training.mixed_precision
-    tokens = torch.ones(batch, config.data.max_length, dtype=torch.long)
-    given = torch.zeros(batch, model.unet.config.in_channels, height, width)
-    with (
-        _counting(model) as count,
-        torch.autocast("cpu", _DTYPES[precision], enabled=precision != "no"),
-    ):
-        text = model.text_encoder(tokens)
-        with model.recorder.recording((height, width)):
-            model.unet(
-                given,
-                torch.zeros(batch, dtype=torch.long),
-                encoder_hidden_states=text,
-                encoder_attention_mask=model.text_encoder.attention_mask(tokens),
-            )
-    if not config.training.gradient_checkpointing:
-        return count.total, count.total
-    spared = sum(block.saved for block in count.blocks)
-    entries = sum(block.entry for block in count.blocks)
-    largest = max((block.saved for block in count.blocks), default=0)
-    return count.total, count.total - spared + entries + largest
+class Step:
+    """A step as `loop.Trainer` takes it, of samples that are all zero."""
+
+    def __init__(self, model: DreamText) -> None:
+        self.model, training = model, model.config.training
+        select_trainable(model)
+        if training.gradient_checkpointing:
+            model.unet.enable_gradient_checkpointing()
+        if training.self_attention == "full":
+            keep_self_attention_full(model.unet)
+        self.trained = [p for p in model.parameters() if p.requires_grad]
+        self.average = Average(model, training.ema)
+        self.optimizers = optimizer.build(model, training)
+        self.step = TrainingStep(model.train())
+
+    def __call__(self, size: int) -> None:
+        config = self.model.config
+        batch, draw = zeros(config, size)
+        with devices.autocast(batch.image.device, config.training.mixed_precision):
+            loss = self.step(batch, draw, weights_at(config, 0))["total"]
+        loss.backward()
+        del loss
+        if config.training.clip_norm:
+            nn.utils.clip_grad_norm_(self.trained, config.training.clip_norm)
+        self._optimise()
+        self.average.update(0)
+
+    def optimise_without_gradient(self) -> None:
+        """A step of the optimisers alone."""
+        for parameter in self.trained:
+            parameter.grad = torch.zeros_like(parameter)
+        self._optimise()
+
+    def _optimise(self) -> None:
+        for each in self.optimizers:
+            each.step()
+            each.zero_grad()
+
+    def moments(self) -> Iterator[Tensor]:
+        """What the optimisers keep of each parameter."""
+        for each in self.optimizers:
+            for state in each.state.values():
+                yield from (v for v in state.values() if isinstance(v, Tensor) and v.ndim)
 
 
-@dataclass
-class _Block:
-    entry: int  # bytes of what goes in
-    before: int  # what had been counted when it began
-    saved: int = 0  # bytes kept inside
+def zeros(config: Config, size: int) -> tuple[Batch, Draw]:
+    """A batch and a draw of a configuration's shapes."""
+    data, glyph, latent = config.data, config.model.glyph, latent_shape(config)
+    batch = Batch(
+        image=torch.zeros(size, 3, data.height, data.width),
+        region=torch.zeros(size, 1, data.height, data.width),
+        tokens=torch.zeros(size, data.max_length, dtype=torch.long),
+        characters=torch.zeros(size, data.height, data.width, dtype=torch.uint8),
+        has_characters=torch.zeros(size, dtype=torch.bool),
+        crop=torch.zeros(size, 1, glyph.height, glyph.width),
+    )
+    drawn = config.model.autoencoder.posterior == "sample"
+    return batch, Draw(
+        timesteps=torch.zeros(size, dtype=torch.long),
+        noise=torch.zeros(size, *latent),
+        dropped=torch.zeros(size, dtype=torch.bool),
+        latent_noise=torch.zeros(size, 2, *latent) if drawn else None,
+    )
 
 
-class _Count:
-    def __init__(self, fixed: set[int]) -> None:
-        self.seen: dict[int, Tensor] = {}
-        self.fixed, self.total = fixed, 0
-        self.blocks: list[_Block] = []
-
-    def pack(self, tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        key = storage._cdata
-        if key not in self.seen and key not in self.fixed:
-            self.seen[key] = tensor  # held, so that its key is not given to another
-            self.total += storage.nbytes()
-        return tensor
+def _bytes(tensors: Any) -> int:
+    return sum(t.numel() * t.element_size() for t in tensors)
 
 
-@contextmanager
-def _counting(model: nn.Module) -> Iterator[_Count]:
-    """Within it, what autograd saves is counted; parameters are not, they are weights."""
-    count = _Count({p.untyped_storage()._cdata for p in model.parameters()})
-    running: list[_Block] = []
+def largest_batches(config: Config) -> dict[int, int]:
+    """Card (GiB) -> the most samples a step can have on it; 0 where not even one fits.
 
-    def before(module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
-        first = next(v for v in (*args, *kwargs.values()) if isinstance(v, Tensor))
-        running.append(_Block(first.numel() * first.element_size(), count.total))
+    The peak grows by the same for every sample, so two sizes tell it for all.
+    """
+    two, four = (
+        plan(replace(config, training=replace(config.training, batch_size=n))).total for n in (2, 4)
+    )
+    each = (four - two) / 2
+    fixed = two - 2 * each
+    return {card: max(0, int((card * GIB * _SPARE - fixed) // each)) for card in CARDS}
 
-    def after(module: nn.Module, args: tuple, output: Any) -> None:
-        block = running.pop()
-        block.saved = count.total - block.before
-        count.blocks.append(block)
 
-    handles = []
-    for module in model.modules():
-        if isinstance(module, ResnetBlock2D | BasicTransformerBlock):
-            handles.append(module.register_forward_pre_hook(before, with_kwargs=True))
-            handles.append(module.register_forward_hook(after))
-    try:
-        with torch.autograd.graph.saved_tensors_hooks(count.pack, lambda tensor: tensor):
-            yield count
-    finally:
-        for handle in handles:
-            handle.remove()
+def gpu_hours(config: Config, peak_tflops: float, utilisation: float) -> float:
+    """Hours of one GPU that a training takes: its operations at a share of the peak rate."""
+    operations = plan(config).operations * config.training.steps
+    return operations / (peak_tflops * 1e12 * utilisation) / 3600

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from dreamtext import devices
 from dreamtext.data.sample import Batch, Dataset
 from dreamtext.networks.glyph_encoder import ConvGlyphEncoder
 from dreamtext.networks.model import DreamText
@@ -143,11 +144,11 @@ def _fit(
         loss.backward()
         optimizer.step()
         schedule.step()
-    return score.item()
+    return devices.fetched(score).item()
 
 
 def _draw(model: DreamText, dataset: Dataset) -> Batch:
     """A random batch of the training set, on the model's device."""
     chosen = torch.randint(len(dataset), (_BATCH,)).tolist()
     batch = collator(model.config)([dataset[i] for i in chosen])
-    return batch.to(next(model.parameters()).device)
+    return batch.to(devices.of(model))

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dreamtext import devices
 from dreamtext.configs.sections import MaskConfig
 from dreamtext.data.sample import Batch, Dataset, Sample
 from dreamtext.files import VALIDATION
@@ -47,14 +48,15 @@ def validate(
         validation_<score>: what `read` gives, over `validation_words` words.
     """
     model.eval()
-    config, device = model.config, next(model.parameters()).device
+    config, device = model.config, devices.of(model)
     samples = [held_out[i] for i in range(min(SAMPLES, len(held_out)))]
     noise = noise_for(config, range(len(samples)))
     scores: dict[str, list[Tensor]] = defaultdict(list)
     words, crops = [], []
     for start in range(0, len(samples), CHUNK):
-        batch = collator(config)(samples[start : start + CHUNK]).to(device)
-        maps = attention_at(model, batch, noise[start : start + CHUNK], NOISE_LEVEL)
+        host = collator(config)(samples[start : start + CHUNK])
+        maps = attention_at(model, host, noise[start : start + CHUNK], NOISE_LEVEL)
+        batch = host.to(device)
         for name, values in attention_scores(maps, batch, config.masks).items():
             scores[name].append(values)
         if config.objective.beta:
@@ -65,16 +67,17 @@ def validate(
     samples, raw = [held_out[i] for i in range(count)], []
     noise = noise_for(config, range(count))
     for start in range(0, count, CHUNK):
-        batch = collator(config)(samples[start : start + CHUNK]).to(device)
-        raw.append(repaint(model, batch, noise[start : start + CHUNK], config.sampling).cpu())
-    few = collator(config)(samples[:SHOWN])
+        host = collator(config)(samples[start : start + CHUNK])
+        painted = repaint(model, host, noise[start : start + CHUNK], config.sampling)
+        raw.append(devices.fetched(painted))
+    few = collator(config)(samples[:SHOWN]).to("cpu")
     painted = composite(torch.cat(raw)[:SHOWN], few)
     path = folder / VALIDATION / f"step-{step:08d}.png"
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = torch.cat([few.image, few.masked_image, painted]).unflatten(0, (3, -1))
     cv2.imwrite(str(path), _sheet(rows)[..., ::-1])
     means = {name: _mean(torch.cat(values)) for name, values in scores.items()}
-    retrieval = losses.retrieval(torch.cat(words), torch.cat(crops)).item() if words else None
+    retrieval = _mean(losses.retrieval(torch.cat(words), torch.cat(crops))) if words else None
     layers = [name.removeprefix("miou/") for name in means if name.startswith("miou/")]
     pictures = _pixels(torch.cat(raw).permute(0, 2, 3, 1))
     readings = read(pictures, samples) if read else {}
@@ -115,7 +118,7 @@ def attention_scores(maps: Maps, batch: Batch, config: MaskConfig) -> dict[str, 
 
 def _mean(values: Tensor) -> float | None:
     """The mean of what is a number; None if nothing is."""
-    mean = values.nanmean().item()
+    mean = devices.fetched(values.nanmean()).item()
     return None if np.isnan(mean) else round(mean, 5)
 
 

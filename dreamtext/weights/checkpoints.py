@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from dreamtext import devices
 from dreamtext.configs.schema import from_dict, to_dict
 from dreamtext.configs.sections import Config
 from dreamtext.errors import RunError
@@ -101,8 +102,8 @@ def save_model(model: DreamText, folder: Path, dtype: torch.dtype = torch.float3
     os.replace(partial, folder)
 
 
-def load_model(folder: Path) -> DreamText:
-    """A trained model from its folder, in float32 and ready to paint.
+def load_model(folder: Path, device: str = "auto") -> DreamText:
+    """A trained model from its folder, in float32 and ready to paint, on a device.
 
     Raises:
         RunError: the folder is missing, damaged or holds another model.
@@ -123,7 +124,7 @@ def load_model(folder: Path) -> DreamText:
     expected = {n: tuple(v.shape) for n, v in model.state_dict().items() if n.startswith(_SHIPPED)}
     refuse_mismatch(expected, {n: tuple(v.shape) for n, v in tensors.items()}, str(folder))
     model.load_state_dict({n: v.float() for n, v in tensors.items()}, strict=False)
-    return model.eval()
+    return model.to(devices.device(device)).eval()
 
 
 def import_released(

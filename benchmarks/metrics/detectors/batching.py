@@ -2,15 +2,19 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-
-def device():
-    """The GPU where there is one."""
+if TYPE_CHECKING:
     import torch
 
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+def device() -> "torch.device":
+    """Where scoring networks compute."""
+    from dreamtext import devices
+
+    return devices.device()
 
 
 def batches(images: Iterable[np.ndarray], count: int) -> Iterator[list[np.ndarray]]:

@@ -7,9 +7,12 @@ Pooled features (1280) feed the Frechet distance; five inner layers feed `effdis
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from benchmarks.metrics.detectors.batching import device
+from dreamtext import devices
 from dreamtext.errors import UserError
 from dreamtext.files import file_hash
 
@@ -37,7 +40,7 @@ class EfficientNetLite0:
         self.backbone = f"EfficientNet-Lite0 {digest[:8]}"
         self.network = EfficientNet.from_name("efficientnet-lite0")
         self.network.load_state_dict(torch.load(path, weights_only=True, map_location="cpu"))
-        self.network.eval().requires_grad_(False)
+        self.network.to(device()).eval().requires_grad_(False)
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
         """(H, W, 3) uint8 -> (3, h, w) float32, resized and normalised."""
@@ -54,14 +57,14 @@ class EfficientNetLite0:
 
         network, layers = self.network, []
         with torch.inference_mode():
-            x = torch.from_numpy(np.stack([self.prepare(image) for image in images]))
+            x = torch.from_numpy(np.stack([self.prepare(image) for image in images])).to(device())
             x = network._swish(network._bn0(network._conv_stem(x)))
             for i, block in enumerate(network._blocks):
                 x = block(x)
                 if i in BLOCKS:
                     layers.append(x)
             x = network._swish(network._bn1(network._conv_head(x)))
-            return layers, x.mean((2, 3)).numpy()
+            return layers, devices.fetched(x.mean((2, 3))).numpy()
 
     def distance(self, layers_a: list, layers_b: list) -> np.ndarray:
         """(B,) `effdist`: squared differences of unit-normalised activations, as LPIPS has it.
@@ -70,12 +73,12 @@ class EfficientNetLite0:
         """
         import torch
 
-        total = torch.zeros(())
+        total: Any = 0
         with torch.inference_mode():
             for a, b in zip(layers_a, layers_b, strict=True):
                 difference = (_unit(a) - _unit(b)).square().sum(1)
                 total = total + difference.mean((1, 2))
-        return (total / len(layers_a)).numpy()
+        return devices.fetched(total / len(layers_a)).numpy()
 
 
 def _unit(x):

@@ -13,6 +13,7 @@ import numpy as np
 
 from benchmarks.metrics.detectors.batching import batches, device
 from benchmarks.metrics.options import INCEPTION, INCEPTION_PYTORCH
+from dreamtext import devices
 from dreamtext.errors import UserError
 from dreamtext.files import file_hash
 
@@ -39,7 +40,7 @@ class Inception:
             pixels = np.stack([np.asarray(self.resize(i), np.float32) for i in some])
             batch = torch.from_numpy(pixels).permute(0, 3, 1, 2).to(device())
             with torch.inference_mode():
-                rows.append(self.network(batch).cpu().numpy())
+                rows.append(devices.fetched(self.network(batch)).numpy())
         return np.concatenate(rows)
 
 

@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from benchmarks.metrics.detectors.batching import batches, device
+from dreamtext import devices
 from dreamtext.errors import UserError
 from dreamtext.files import file_hash
 
@@ -61,7 +62,7 @@ class Transformer:
             with torch.inference_mode():
                 found = self.network(pixel_values=batch)
             rows.append(found.pooler_output if self.name == "DINOv2" else found.image_embeds)
-        return torch.cat(rows).float().cpu().numpy()
+        return devices.fetched(torch.cat(rows).float()).numpy()
 
 
 @lru_cache(maxsize=2)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from benchmarks.metrics.judges.judge import normalise
+from dreamtext import devices
 from dreamtext.charset import CHARACTERS
 from dreamtext.errors import UserError
 from dreamtext.files import file_hash
@@ -96,7 +97,7 @@ class PARSeq(nn.Module):
             step = self._decode(tokens, memory, slice(i, i + 1), later[i : i + 1, : i + 1])
             logits.append(step)
             tokens = torch.cat([tokens, step.argmax(-1)], 1)
-            if (tokens == END).any(1).all():
+            if devices.fetched((tokens == END).any(1).all()):
                 break
         # Refinement: every position sees all other characters up to the first end.
         length = len(logits)
@@ -142,7 +143,7 @@ class PARSeqJudge:
         self.key = hashlib.sha256(f"{self.version} parseq {digest}".encode()).hexdigest()[:16]
         try:
             values = torch.load(file, weights_only=True, map_location="cpu")
-            self.network = load(values.get("state_dict", values))
+            self.network = load(values.get("state_dict", values)).to(devices.device())
         except torch.OutOfMemoryError:
             raise
         except (
@@ -169,7 +170,8 @@ class PARSeqJudge:
             ]
             images = torch.from_numpy(np.stack(resized)).permute(0, 3, 1, 2) / 127.5 - 1
             with torch.inference_mode():
-                classes = self.network(images).argmax(-1).tolist()
+                seen = self.network(images.to(devices.of(self.network)))
+                classes = devices.fetched(seen.argmax(-1)).tolist()
             readings += [normalise(_word(row)) for row in classes]
         return readings
 

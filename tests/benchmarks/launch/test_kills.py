@@ -16,6 +16,8 @@ from safetensors.torch import load_file
 
 from benchmarks.runs.folder import Run
 from benchmarks.runs.manifest import Benchmark
+from benchmarks.runs.work import forget
+from benchmarks.samples.writer import CHUNK
 from benchmarks.study.identities import sample_run, score_run, train_run
 
 # A kill falls up to so many seconds after a stage is seen to be at work.
@@ -23,19 +25,23 @@ SPREAD_S = {"data": 0.4, "train": 1.5, "sample": 0.3, "score": 2.0}
 KILLS = ["data", "data", "train", "train", "train", "train", "sample", "sample", "score", "score"]
 
 
+PAINTED = 100
+
+
 def planned(root: Path) -> list[Run]:
     config = small.config("data.train_size=1500")
     train = train_run(config, root)
-    sample = sample_run(config, Benchmark(n=40), train)
+    sample = sample_run(config, Benchmark(n=PAINTED), train)
     runs = [train, sample, score_run(config, sample)]
     for run in runs:
         run.prepare()
     return runs
 
 
-def start(runs: list[Run], cache: Path) -> subprocess.Popen:
+def start(runs: list[Run], cache: Path, *options: str) -> subprocess.Popen:
+    program = [sys.executable, "-m", "benchmarks.launch.stages", *options]
     return subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.launch.stages", *(str(run.folder) for run in runs)],
+        [*program, *(str(run.folder) for run in runs)],
         cwd=ROOT,
         env=os.environ | {"DREAMTEXT_CACHE": str(cache), "OMP_NUM_THREADS": "1"},
         stdout=subprocess.DEVNULL,
@@ -95,8 +101,23 @@ def test_killed_runs_end_the_same(tmp_path: Path) -> None:
     assert all(weights[0][name].equal(weights[1][name]) for name in weights[0])
     scores = [json.loads((r[2].folder / "scores.json").read_text()) for r in (whole, runs)]
     assert scores[0] == scores[1]
-    images = [
-        {p.name: p.read_bytes() for p in (r[1].folder / "raw").iterdir()} for r in (whole, runs)
-    ]
-    assert images[0] == images[1]
-    assert len(images[0]) == 40
+    assert pictures(whole[1]) == pictures(runs[1])
+    assert len(pictures(whole[1])) == PAINTED
+
+    # The same sampling in two shards: one is killed and lost, and painted again alone.
+    forget(runs[1])
+    runs[1].prepare()
+    shards = [start([runs[1]], cache, "--shard", f"{i}/2") for i in range(2)]
+    wait(lambda: any((runs[1].folder / "parts").glob("*.npz")), shards[1])
+    shards[1].send_signal(signal.SIGKILL)
+    assert [shard.wait() for shard in shards] in ([0, -signal.SIGKILL], [0, 0])
+    shards[1].stderr.close()
+    assert start([runs[1]], cache, "--shard", "1/2").wait() == 0
+    assert runs[1].state == "started", "a shard finishes nothing"
+    assert len(list((runs[1].folder / "parts").iterdir())) == -(-PAINTED // CHUNK)
+    assert start([runs[1]], cache).wait() == 0
+    assert pictures(runs[1]) == pictures(whole[1])
+
+
+def pictures(sample: Run) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (sample.folder / "raw").iterdir()}

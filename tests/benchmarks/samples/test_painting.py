@@ -1,6 +1,7 @@
 """What a folder of samples holds after painting, whoever painted."""
 
 import json
+import multiprocessing
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,11 @@ from helpers.data_scenes import WORD, box, prepared, scene
 from PIL import Image
 
 from benchmarks.runs.manifest import Benchmark, draw, open_samples
+from benchmarks.samples import writer
 from benchmarks.samples.folder import SampleFolder
-from benchmarks.samples.painting import paint
+from benchmarks.samples.painting import Share, paint
 from dreamtext.configs.sections import DataConfig
+from dreamtext.errors import UserError
 
 CONFIG = DataConfig(train_size=40)
 
@@ -94,3 +97,73 @@ def test_the_other_words_of_a_picture_are_written_down(tmp_path: Path) -> None:
     (neighbour,) = records["HELLO"].neighbours
     assert neighbour.word == "THERE"
     assert np.allclose(neighbour.quad, records["THERE"].quad)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    files = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".npz"]
+    arrays = {p.name: dict(np.load(p, allow_pickle=False)) for p in folder.glob("*.npz")}
+    flat = {f"{n}/{k}": v.tobytes() for n, kept in arrays.items() for k, v in kept.items()}
+    return flat | {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def paint_shares(folder: str, shares: list[Share]) -> None:
+    manifest = draw(CONFIG, Benchmark(n=110))
+    dataset = open_samples(CONFIG, manifest)
+    for share in shares:
+        paint(Noisy(), manifest, dataset, Path(folder), share=share)
+
+
+class Noisy:
+    """Paints noise of each entry's seed."""
+
+    at_once = False
+
+    def paint(self, samples, entries, targets):
+        draws = [np.random.default_rng(e.noise_seed) for e in entries]
+        shapes = [s.image.shape for s in samples]
+        pictures = [d.integers(0, 256, s, np.uint8) for d, s in zip(draws, shapes, strict=True)]
+        return {"raw": np.stack(pictures)}
+
+
+def test_two_processes_paint_what_one_does(tmp_path: Path) -> None:
+    paint_shares(str(tmp_path / "whole"), [Share()])
+    context = multiprocessing.get_context("spawn")
+    shards = [Share.parse("0/2"), Share.parse("1/2")]
+    folder = str(tmp_path / "shared")
+    processes = [context.Process(target=paint_shares, args=(folder, [s])) for s in shards]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+        assert process.exitcode == 0
+    assert not (tmp_path / "shared" / "samples.jsonl").exists(), "no shard finishes the folder"
+    assert len(list((tmp_path / "shared" / "parts").iterdir())) == 4
+    paint_shares(folder, [Share()])
+    assert contents(tmp_path / "shared") == contents(tmp_path / "whole")
+
+
+def test_a_lost_shard_is_painted_alone(tmp_path: Path) -> None:
+    paint_shares(str(tmp_path / "whole"), [Share()])
+    folder = tmp_path / "shared"
+    paint_shares(str(folder), [Share.parse("1/2")])
+    there = {path.name: path.stat().st_mtime_ns for path in (folder / "parts").iterdir()}
+    assert set(there) == {"00001.npz", "00003.npz"}
+    paint_shares(str(folder), [Share.parse("0/2"), Share.parse("1/2")])
+    now = {path.name: path.stat().st_mtime_ns for path in (folder / "parts").iterdir()}
+    assert now | there == now, "what was there was not painted again"
+    paint_shares(str(folder), [Share(number=1, of=2)])
+    assert contents(folder) == contents(tmp_path / "whole")
+    paint_shares(str(folder), [Share(), Share.parse("0/2")])
+    assert contents(folder) == contents(tmp_path / "whole"), "a complete folder is left alone"
+
+
+def test_whoever_finishes_takes_what_is_left_from_the_end() -> None:
+    chunks = writer.chunks(draw(CONFIG, Benchmark(n=160)))
+    assert [c.number for c in Share(number=0, of=3).order(chunks)] == [0, 3, 4, 2, 1]
+    assert [c.number for c in Share.parse("2/3").order(chunks)] == [2]
+
+
+@pytest.mark.parametrize("text", ["2/2", "1", "a/2", "-1/2", "1/0", ""])
+def test_a_shard_that_is_none(text: str) -> None:
+    with pytest.raises(UserError, match="must be I/N"):
+        Share.parse(text)
