@@ -81,12 +81,14 @@ def plan_memory(
     preset: Preset = "paper",
     objective: Objective = None,
     processes: Annotated[int, typer.Option(help="Processes (GPUs) that share the batch")] = 1,
+    cards: Annotated[bool, typer.Option(help="Which batch fits on cards of 24 to 141 GiB")] = False,
 ) -> None:
-    """Count the memory of one training step, from shapes; nothing is allocated."""
+    """Run one training step without data, and say what it needs; nothing is allocated."""
     from rich.console import Console
     from rich.table import Table
 
     from dreamtext.configs.presets import configured
+    from dreamtext.configs.schema import override
     from dreamtext.training import memory
 
     config = configured(preset, objective, overrides or [])
@@ -100,8 +102,21 @@ def plan_memory(
     for name in ("weights", "gradients", "optimizer", "average", "activations", "total"):
         table.add_row(name, f"{getattr(planned, name) / 2**30:.2f}")
     Console().print(table)
-    if config.training.gradient_checkpointing:
-        typer.echo(f"activations without gradient checkpointing: {planned.saved / 2**30:.2f} GiB")
+    steps = config.training.steps
+    typer.echo(
+        f"{planned.operations / 1e12:.3g} TFLOP a step, {planned.operations * steps / 1e15:.3g} "
+        f"PFLOP in {steps:,} steps on each process"
+    )
+    if not cards:
+        return
+    table = Table("card, GiB", "largest batch", "with gradient checkpointing")
+    fits = [
+        memory.largest_batches(override(config, [f"training.gradient_checkpointing={asked}"]))
+        for asked in ("false", "true")
+    ]
+    for card in memory.CARDS:
+        table.add_row(str(card), *(str(batches[card]) for batches in fits))
+    Console().print(table)
 
 
 def import_checkpoint(
