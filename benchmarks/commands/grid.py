@@ -40,6 +40,14 @@ def plan(
     cluster: ClusterFile = None,
     ask: ClusterSet = None,
     probe: Annotated[bool, typer.Option("--probe", help="Measure a few steps first")] = False,
+    tflops: Annotated[
+        float | None,
+        typer.Option(
+            min=0.001,
+            help="Count the trainings' operations, at this rate of one GPU: its peak times what is "
+            "used of it, such as 989 x 0.35",
+        ),
+    ] = None,
 ) -> None:
     """What of a study exists, what would run, for how long, and what it has cost so far."""
     from benchmarks.launch import estimate
@@ -78,6 +86,9 @@ def plan(
             f"about {found.run_hours:.2f} run-hours, {found.gpu_hours:.2f} GPU-hours; finished "
             f"about {duration(found.finish_s or 0)} after the jobs start"
         )
+    if tflops:
+        hours = estimate.counted_hours(distinct_runs(cells), tflops)
+        typer.echo(f"trainings counted: {hours:.3g} GPU-hours at {tflops:g} TFLOP/s")
     _tell_disk(found, selection.root)
     if any(stage.spent.run_hours for stage in found.stages):
         for name, cost in estimate.spent_by_variant(cells).items():

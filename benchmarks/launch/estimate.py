@@ -118,6 +118,29 @@ def plan(runs: Sequence["Run"], config: "ClusterConfig") -> Plan:
     return Plan(stages, gpu_s / 3600, run_s / 3600, finish_s, disk or None)
 
 
+def counted_hours(runs: Iterable["Run"], tflops: float) -> float:
+    """GPU-hours of the trainings that are not done, from the operations of a step of each kind.
+
+    Args:
+        tflops: what a GPU really computes a second, its peak times what is used of it.
+    """
+    from dreamtext.configs.schema import from_dict
+    from dreamtext.configs.sections import Config
+    from dreamtext.training import memory
+
+    hours: dict[str, float] = {}  # an amount of 1, by kind
+    total = 0.0
+    for run in runs:
+        if run.stage != "train" or run.state not in ("missing", "started"):
+            continue
+        kind, amount = _kind(run.stage, run.settings)
+        if kind not in hours:
+            config = from_dict(Config, run.settings["config"])
+            hours[kind] = memory.gpu_hours(config, tflops, 1.0) / amount
+        total += hours[kind] * amount
+    return total
+
+
 def spent_by_variant(cells: Iterable["Cell"]) -> dict[str, Spent]:
     """What each row of the table has cost so far; a run that two rows share counts for both."""
     folders: dict[str, dict[Path, None]] = {}
