@@ -42,6 +42,7 @@ def report(
 
     if bool(studies) == all_:
         raise UserError("name the studies to report, or give --all for every one")
+    page.write_index(out)  # pages link to it
     left_out = []
     for name in studies or study_names():
         try:
@@ -91,6 +92,7 @@ def reproduce(
     left = sum([_tell(name, one, on) for name, one in chosen.items()])
     if left and not yes:
         typer.confirm(f"{left} runs are missing; run them?", abort=True)
+    page.write_index(out)  # pages link to it
     failed = []
     for name, one in chosen.items():
         folder = out / one.results_folder(None).name

@@ -3,6 +3,9 @@
 import json
 from pathlib import Path
 
+from helpers import kept
+
+from benchmarks.report import page
 from benchmarks.report.page import shows
 from benchmarks.studies.supervision import STUDY
 
@@ -20,3 +23,24 @@ def test_a_report_of_other_runs_or_without_provenance_does_not_count(tmp_path: P
     assert not shows(folder, [cell for cell in cells if cell.seed == 0])  # it shows two seeds
     (folder / "provenance.json").write_text('{"runs": {"tra')  # cut off
     assert not shows(folder, cells)
+
+
+def test_a_report_written_twice_is_the_same_in_every_byte(tmp_path: Path) -> None:
+    study = STUDY.narrowed(seeds=(0, 1), where={"task": "reconstruction"})
+    cells = kept.keep_all(study, tmp_path / "cells", n=12, shown=3)
+    for name in ("one", "two"):
+        page.write(study, cells, tmp_path / name / "supervision")
+        page.write_index(tmp_path / name)
+    files = sorted(p.relative_to(tmp_path / "one") for p in (tmp_path / "one").rglob("*.*"))
+    assert {".html", ".svg", ".pdf", ".png", ".webp", ".csv", ".tex"} <= {p.suffix for p in files}
+    for path in files:
+        assert (tmp_path / "one" / path).read_bytes() == (tmp_path / "two" / path).read_bytes()
+
+
+def test_nothing_of_a_cell_can_end_the_pages_data(tmp_path: Path) -> None:
+    from benchmarks.report import site
+
+    text = site.data({"word": "</script><script>alert(1)</script>"})
+    assert "</" not in text
+    assert json.loads(text)["word"].startswith("</script>")
+    assert site.coded("`a<b` & c") == "<code>a&lt;b</code> &amp; c"
