@@ -109,6 +109,7 @@ def _surroundings(folder: Path) -> list[str]:
 
 
 def _lines(found: "Sequence[TaskStatus]", titles: Mapping[str, str], everything: bool) -> list[str]:
+    from benchmarks.launch.pulse import goes
     from slurm.status import counts
 
     lines = [f"{'stage':8}" + "".join(f"{state:>11}" for state in _STATES)]
@@ -120,15 +121,22 @@ def _lines(found: "Sequence[TaskStatus]", titles: Mapping[str, str], everything:
     for one in rows if everything else rows[:60]:
         last = one.progress
         loss = last.get("total", last.get("loss"))
+        rate = last.get("steps_per_s")
+        training = one.task.stage == "train" and one.state in ("running", "hung")
+        said, picture = goes(Path(one.task.folder)) if training else ([], None)
         parts = [
             f"step {last['step']}" if "step" in last else "",
+            f"{rate:.1f} steps/s" if rate else "",
             f"loss {loss:.4f}" if isinstance(loss, float) else "",
+            *said,
             f"{duration(one.eta_s)} left" if one.eta_s is not None else "",
             f"on {one.node}" if one.node else "",
             one.detail,
         ]
         what = ", ".join(part for part in parts if part)
-        lines.append(f"{one.state:9} {one.task.name}  {titles[one.task.folder]}: {what[:160]}")
+        lines.append(f"{one.state:9} {one.task.name}  {titles[one.task.folder]}: {what[:200]}")
+        if picture:
+            lines[-1] += f", {picture}"
     if not everything and len(rows) > 60:
         lines.append(f"... and {len(rows) - 60} more; --all shows every run")
     return lines

@@ -8,9 +8,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from benchmarks.launch.pulse import line
 from benchmarks.runs.folder import OUTPUT, STAGES, Run, state
 from benchmarks.runs.work import forget
 from benchmarks.samples import writer
@@ -184,7 +186,10 @@ def _watch(
 
     stages = [run for chain in left for run in chain]
     at_start = _work_done(stages)
-    with tqdm(total=len(stages), unit=" stages", desc="study", smoothing=0.1) as bar:
+    with (
+        tqdm(total=len(stages), unit=" stages", desc="study", smoothing=0.1) as bar,
+        _rows(len(crew)) as tell,
+    ):
         bar.bar_format = "{desc}: {percentage:3.0f}% |{bar}| {n:.2f}/{total} stages {postfix}"
         shown = 0.0
         while any(thread.is_alive() for thread in crew) and not stop():
@@ -196,7 +201,10 @@ def _watch(
             done = sum(map(_progress, stages))
             bar.n = round(done, 2)
             # A run's share of the work says more than its count: training dwarfs the rest.
-            bar.set_postfix_str(_remaining(stages, began, at_start) + _doing(stages))
+            doing = _doing(stages, len(crew))
+            said = "" if sys.stderr.isatty() else "; ".join(doing)
+            bar.set_postfix_str(_remaining(stages, began, at_start) + said)
+            tell(doing)
         bar.n = sum(map(_progress, stages))
         bar.set_postfix_str("")
 
@@ -218,9 +226,39 @@ def _remaining(stages: list[Run], began: float, at_start: float) -> str:
     return f"[{elapsed / 60:.0f} min, about {left / 60:.0f} min left] "
 
 
-def _doing(stages: list[Run]) -> str:
+@contextmanager
+def _rows(n: int) -> Iterator[Callable[[list[str]], None]]:
+    """`n` lines below the bar that are written over and over; on a terminal alone."""
+    from tqdm import tqdm
+
+    if not sys.stderr.isatty():
+        yield lambda texts: None
+        return
+    rows = [tqdm(bar_format="{desc}", position=1 + i, leave=False) for i in range(n)]
+    try:
+
+        def tell(texts: list[str]) -> None:
+            for place, row in enumerate(rows):
+                row.set_description_str(texts[place] if place < len(texts) else "")
+
+        yield tell
+    finally:
+        for row in rows:
+            row.close()
+
+
+def _doing(stages: list[Run], n: int) -> list[str]:
+    """A line for each of the first `n` runs under way."""
     active = [r for r in stages if r.state == "started" and 0 < _progress(r) < 1]
-    return "; ".join(f"{r.title}: {r.stage} {_progress(r):.0%}" for r in active[:4])
+    return [
+        f"{r.title}: "
+        + (
+            line(r.folder, r.settings["config"]["training"]["steps"])
+            if r.stage == "train"
+            else f"{r.stage} {_progress(r):.0%}"
+        )
+        for r in active[:n]
+    ]
 
 
 def _progress(run: Run) -> float:
