@@ -57,7 +57,7 @@ def main_table(
             own[heads[metric], VALUE] = _value(found, scores.planned(variant.name, task))
             own[heads[metric], f"Δ {study.reference}"] = _difference(found)
     for metric in metrics:
-        real = here[here.metric == _of_real_pictures(metric)].value.dropna()
+        real = here[here.metric == of_real_pictures(metric)].value.dropna()
         if len(real):
             grid.setdefault(REAL, {})[heads[metric], VALUE] = _number(real.iloc[0])
     notes += _other_samples(study, here)
@@ -224,8 +224,12 @@ def family_of(metric: str) -> str:
     return next(name for name, starts in FAMILIES.items() if metric.startswith(starts))
 
 
-def _of_real_pictures(metric: str) -> str:
-    return "mIoU-ceiling" if metric == "mIoU" else metric.replace("/raw", "/truth")
+def of_real_pictures(metric: str) -> str | None:
+    """The metric whose value says what the real pictures have of another; None where none does."""
+    if metric == "mIoU":
+        return "mIoU-ceiling"
+    name, _, source = metric.rpartition("/")
+    return f"{name}/truth" if source in ("raw", "composited") else None
 
 
 def _caption(study: Study, scores: Scores, task: str) -> str:

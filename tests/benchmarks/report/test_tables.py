@@ -483,3 +483,17 @@ def test_renderings_escape_what_their_language_reads():
     assert "font-weight: bold" in page
     assert render.csv(table).splitlines()[0] == "variant,m ↑,Δ a_b (m ↑)"
     assert render.csv(table).splitlines()[1] == 'a|b <c>,50 % & more_,"-1.0 [-2.0, -0.5]"'
+
+
+@pytest.mark.parametrize(
+    ("metric", "real"),
+    [
+        ("SeqAcc/raw", "SeqAcc/truth"),
+        ("SeqAcc/composited", "SeqAcc/truth"),
+        ("mIoU", "mIoU-ceiling"),
+        ("mask-precision", None),  # not its own value, which is the painted pictures'
+        ("attention-AP", None),
+    ],
+)
+def test_real_pictures_have_a_measure_of_their_own(metric, real):
+    assert tables.of_real_pictures(metric) == real
