@@ -162,9 +162,9 @@ def table(runs: list[Values]):
             total = pooled(own)
             row = {"run": f"{variant}, pooled over {len(own)} seeds at one word length"}
             rows.append(row | {"n": total.n} | _three("rank correlation with seqacc", total))
-    if (total := across(runs)) is not None:
-        row = {"run": "across variants", "n": total.n}
-        rows.append(row | _three("rank correlation with seqacc", total))
+    if (between := across(runs)) is not None:
+        row = {"run": "across variants", "n": between.n}
+        rows.append(row | _three("rank correlation with seqacc", between))
     return pd.DataFrame(rows)
 
 

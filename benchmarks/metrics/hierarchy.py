@@ -239,9 +239,10 @@ def resampled(
     found = []
     for _ in range(resamples):
         chosen = rng.integers(0, len(sizes), len(sizes))
-        within = np.repeat(sizes[chosen], sizes[chosen])
+        within: np.ndarray = np.repeat(sizes[chosen], sizes[chosen])
         images = np.repeat(starts[chosen], sizes[chosen])
         images = order[images + (rng.random(len(images)) * within).astype(int)]
-        found.append(statistic(rng.integers(0, seeds, seeds), images))
+        drawn = rng.integers(0, seeds, size=(seeds,))
+        found.append(statistic(drawn, images))
     low, high = np.nanquantile(found, [0.5 - level / 2, 0.5 + level / 2])
     return float(low), float(high)

@@ -179,7 +179,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=1000)
     given = parser.parse_args()
     cases = [(scenario, seeds) for scenario in SCENARIOS for seeds in SEEDS]
-    rows = [row for case in tqdm(cases) for row in simulate(*case, given.repeats)]
+    rows = [row for one, seeds in tqdm(cases) for row in simulate(one, seeds, given.repeats)]
     table = pd.DataFrame(rows)
     given.out.mkdir(parents=True, exist_ok=True)
     table.to_csv(given.out / "coverage.csv", index=False, float_format="%.6g")

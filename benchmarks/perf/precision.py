@@ -71,7 +71,8 @@ def main() -> None:
     trainers = {way: trainer_of(asked.preset, texts) for way, texts in _WAYS.items()}
     config = next(iter(trainers.values())).config
     dataset = open_dataset(config.data, "validation")
-    batch = collator(config)([dataset[i] for i in range(config.training.batch_size)])
+    samples = [dataset[i] for i in range(config.training.batch_size)]
+    batch = collator(config)(samples).to("cpu")
     times: dict[str, list[float]] = {way: [] for way in trainers}
     for number in range(asked.rounds + 2):
         for way, trainer in trainers.items():

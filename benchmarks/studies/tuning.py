@@ -9,12 +9,12 @@ from benchmarks.study import Variant
 from benchmarks.study.tuning import Arm, Choice, Range, Tuning
 from dreamtext.configs.objectives import OBJECTIVES
 
-_L_ATTN = {
+_L_ATTN: dict[str, Range | Choice] = {
     "objective.alpha": Range(0.1, 10, first=1),
     "objective.gamma": Choice(("0", "0.3", "1")),
     "objective.attention_start": Choice(("start", "after_supervision")),
 }
-_SUPERVISION = {"objective.supervision.weight": Range(0.5, 8, first=2)}
+_SUPERVISION: dict[str, Range | Choice] = {"objective.supervision.weight": Range(0.5, 8, first=2)}
 _BALANCED = Variant(name="balanced", overrides=supervised("balanced", *GUIDED))
 _FULL = Variant(name="full", overrides=supervised("full", *GUIDED))
 

@@ -53,7 +53,7 @@ def sample_run(config: Config, benchmark: Benchmark, train: Run, title: str = ""
         identity={
             "system": {"name": "dreamtext", "train": train.name},
             "sampling": _meaning(config.sampling),
-            "sampler": SAMPLING_REVISION,
+            **({"sampler": SAMPLING_REVISION} if SAMPLING_REVISION > 1 else {}),
             "data": _meaning(config.data),
             "seed": 0,
             "manifest": _manifest_hash(config.data, benchmark),

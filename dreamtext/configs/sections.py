@@ -418,5 +418,6 @@ class Config(Checked):
 #    that leaves it no token is supervised.
 METHOD_REVISION = 2
 
-# Raised when the same trained model and settings come to paint other pictures.
-SAMPLING_REVISION = 2
+# Raised when the same trained model and settings come to paint other pictures; part of a sampling
+# run's identity from 2 on.
+SAMPLING_REVISION = 1

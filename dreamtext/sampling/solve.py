@@ -22,7 +22,7 @@ from dreamtext.networks.model import Condition, DreamText
 _FACE = "Roboto-Black"  # TextDiffuser sets every word in one face, whatever the picture's
 _STRETCH = 1.35
 
-AnyBatch = TypeVar("AnyBatch", Batch, HostBatch)
+AnyBatch = TypeVar("AnyBatch", bound=Batch | HostBatch)
 # (number of the step, latents, timesteps (B,), condition, text tokens) -> other latents
 BeforeStep = Callable[[int, Tensor, Tensor, Condition, Tensor], Tensor]
 
