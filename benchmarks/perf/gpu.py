@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from accelerate.state import AcceleratorState
 from torch import Tensor
 
 from dreamtext import devices
@@ -111,6 +112,7 @@ def measure(config: Config, rounds: int) -> dict[str, float]:
     """Medians of a configuration; the first two rounds warm up."""
     size = config.training.batch_size
     host = collator(config)(noise_samples(config, size))
+    AcceleratorState._reset_state(reset_partial_state=True)  # presets differ in precision
     with tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(config, Path(folder), accelerate(config, Path(folder)))
     where = trainer.accelerator.device

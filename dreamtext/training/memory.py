@@ -194,14 +194,21 @@ def _bytes(tensors: Any) -> int:
 def largest_batches(config: Config) -> dict[int, int]:
     """Card (GiB) -> the most samples a step can have on it; 0 where not even one fits.
 
-    The peak grows by the same for every sample, so two sizes tell it for all.
+    From some size on the peak grows by the same for every sample; below it, the optimisers' step is
+    the peak, which has nothing to do with samples.
     """
-    two, four = (
-        plan(replace(config, training=replace(config.training, batch_size=n))).total for n in (2, 4)
-    )
-    each = (four - two) / 2
-    fixed = two - 2 * each
-    return {card: max(0, int((card * GIB * _SPARE - fixed) // each)) for card in CARDS}
+
+    def peak(size: int) -> int:
+        return plan(replace(config, training=replace(config.training, batch_size=size))).total
+
+    least, eight, sixteen = peak(1), peak(8), peak(16)
+    each = (sixteen - eight) / 8
+    fixed = eight - 8 * each
+    largest = {}
+    for card in CARDS:
+        room = card * GIB * _SPARE
+        largest[card] = int((room - fixed) // each) if room >= least else 0
+    return largest
 
 
 def gpu_hours(config: Config, peak_tflops: float, utilisation: float) -> float:
