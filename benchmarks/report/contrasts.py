@@ -51,6 +51,11 @@ def _rests_on(scores: Scores, variant: str, against: str, task: str, metric: str
     return {"seeds": max(own["seeds"], other["seeds"]), "direction": own["direction"]}
 
 
+def told_p(p: float) -> str:
+    """A p-value in two digits; below .001 only that it is: a few seeds bear no more."""
+    return "below 0.001" if p < 0.001 else f"{p:.2g}"
+
+
 def sentence(row: "pd.Series") -> str:
     """A contrast in words: better, worse, or not told apart."""
     asked = f"`{row.variant}` against `{row.against}` in {row.metric} ({row.task})"
@@ -59,7 +64,11 @@ def sentence(row: "pd.Series") -> str:
     higher = (row.value > 0) == (row.direction == "higher")
     told = row.p_holm < LEVEL and not row.low <= 0 <= row.high
     verdict = ("better" if higher else "worse") if told else "not told apart"
-    number = f"{row.value:+.3f} [{row.low:+.3f}, {row.high:+.3f}], p = {row.p_holm:.2g}"
+    number = (
+        f"{row.value:+.3f} [{row.low:+.3f}, {row.high:+.3f}], p = {told_p(row.p_holm)}".replace(
+            "= below", "below"
+        )
+    )
     text = f"{asked}: {verdict}, {number}."
     if row.seeds == 1:
         text += " One seed: this is about its images, and says nothing of other seeds."

@@ -13,7 +13,7 @@ from typing import Any
 from benchmarks.metrics.hierarchy import Difference
 from benchmarks.metrics.statistics import holm
 from benchmarks.report import published
-from benchmarks.report.contrasts import LEVEL
+from benchmarks.report.contrasts import LEVEL, told_p
 from benchmarks.report.record import collect
 from benchmarks.report.summary import Scores
 from benchmarks.study import Cell, Study
@@ -186,7 +186,7 @@ def markdown(verdicts: Sequence[Verdict], preset: str) -> str:
     for one in verdicts:
         found = one.found
         number = f"{found.value:+.3f} [{found.low:+.3f}, {found.high:+.3f}]" if found else ""
-        p = f"{one.p:.2g}" if one.p is not None else ""
+        p = told_p(one.p) if one.p is not None else ""
         cells = (one.claim.said, one.claim.published(), number, p, one.verdict)
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"

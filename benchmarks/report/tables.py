@@ -175,8 +175,8 @@ def contrast_table(tested: "pd.DataFrame") -> Table:
             row.metric,
             row.task,
             "-" if row.value != row.value else _signed(row.value, row.low, row.high),
-            "-" if row.value != row.value else f"{row.p:.2g}",
-            "-" if row.value != row.value else f"{row.p_holm:.2g}",
+            "-" if row.value != row.value else contrasts.told_p(row.p),
+            "-" if row.value != row.value else contrasts.told_p(row.p_holm),
         ]
         for row in tested.itertuples()
     ]

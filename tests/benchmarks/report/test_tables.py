@@ -497,3 +497,10 @@ def test_renderings_escape_what_their_language_reads():
 )
 def test_real_pictures_have_a_measure_of_their_own(metric, real):
     assert tables.of_real_pictures(metric) == real
+
+
+@pytest.mark.parametrize(
+    ("p", "told"), [(1, "1"), (0.042, "0.042"), (0.001, "0.001"), (2e-27, "below 0.001")]
+)
+def test_a_tiny_p_is_told_as_no_more_than_that(p, told):
+    assert contrasts.told_p(p) == told
