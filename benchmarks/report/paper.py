@@ -21,6 +21,7 @@ from dreamtext.errors import RunError
 from dreamtext.files import write_text
 
 FILE = "PAPER.md"
+TABLE = "paper.csv"
 _OURS = {"seqacc": "SeqAcc/raw", "miou": "mIoU", "fid": "KID-EffNetLite0/raw"}
 _LOWER = ("fid",)
 
@@ -195,7 +196,21 @@ def markdown(verdicts: Sequence[Verdict], preset: str) -> str:
 def write(
     studies: Mapping[str, tuple[Study, Sequence[Cell]]], folder: Path, preset: str
 ) -> list[Verdict]:
-    """Write `PAPER.md` into a folder of results."""
+    """Write `PAPER.md`, and its figures as `paper.csv`, into a folder of results."""
+    import pandas as pd
+
     verdicts = judge(studies)
+    rows = [
+        {
+            "claim": one.claim.said,
+            "value": one.found.value if one.found else None,
+            "low": one.found.low if one.found else None,
+            "high": one.found.high if one.found else None,
+            "p": one.p,
+            "verdict": one.verdict,
+        }
+        for one in verdicts
+    ]
+    write_text(folder / TABLE, pd.DataFrame(rows).to_csv(index=False, float_format="%.6g"))
     write_text(folder / FILE, markdown(verdicts, preset))
     return verdicts
