@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,9 @@ def cluster(running_cluster: Cluster, monkeypatch):
         monkeypatch.setenv(name, value)
     yield running_cluster
     running_cluster.run("scancel", "-u", getpass.getuser())
+    until = time.monotonic() + 20  # the next test must not see a job that is still ending
+    while running_cluster.run("squeue", "-h", "-o", "%i").strip() and time.monotonic() < until:
+        time.sleep(0.1)
 
 
 @pytest.fixture(scope="session")

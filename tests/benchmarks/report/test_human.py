@@ -1,6 +1,7 @@
 """People's votes: what the page exports is read back, and only votes on the same pictures."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -72,8 +73,13 @@ def test_the_page_takes_votes_by_keys_and_goes_on_after_a_reload(tmp_path):
         browser.get(page.as_uri())
         for key in ("ArrowLeft", "ArrowDown"):
             browser.execute_script(press, key)
-        browser.refresh()
-        assert "2 of 3" in browser.execute_script("return document.body.textContent")
+        for _ in range(20):  # the browser keeps votes a moment after they were given
+            browser.refresh()
+            if "2 of 3" in browser.execute_script("return document.body.textContent"):
+                break
+            time.sleep(0.5)
+        else:
+            pytest.fail("after a reload the page does not go on where it was")
         browser.execute_script(press, "ArrowRight")
         path = tmp_path / "votes.json"
         path.write_text(browser.execute_script("return votes()"))

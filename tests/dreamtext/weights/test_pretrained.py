@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from benchmarks.commands.scale import export_unet
+from dreamtext import places
 from dreamtext.configs.schema import override
 from dreamtext.configs.sections import Config
 from dreamtext.errors import RunError, UserError
@@ -146,7 +147,7 @@ def test_a_further_condition_of_the_unet_starts_unseen(tmp_path):
 def test_weights_that_come_along_are_found_from_any_folder(tmp_path, monkeypatch):
     along = tmp_path / "checkout" / "results" / "models" / "mine"
     build_unet(small.config()).save_pretrained(along)
-    monkeypatch.setattr(starting, "_CHECKOUT", tmp_path / "checkout")
+    monkeypatch.setattr(places, "results", lambda: tmp_path / "checkout" / "results")
     monkeypatch.chdir(tmp_path)
     assert starting.weight_file("results/models/mine", "unet").parent == along
     with pytest.raises(UserError, match="which is not there"):
