@@ -1,5 +1,6 @@
 """A submitter that ends at any moment: the same command then sends everything, once."""
 
+import getpass
 import os
 import subprocess
 from collections import Counter
@@ -47,10 +48,12 @@ def check_queue(tasks: list[Task], root: Path) -> None:
 @pytest.fixture
 def nothing_starts(cluster, monkeypatch):
     """Nodes that are taken: what is in the queue stays there to be looked at."""
+    cluster.run("scancel", "-u", getpass.getuser())
     words = ("--parsable", "-phigh", "-N4", "--exclusive", "--mem=0", "-o/dev/null")
     job = cluster.run("sbatch", *words, "--wrap=sleep 600").strip()
     wait(lambda: queue.state(job) == "RUNNING")
-    monkeypatch.setattr("helpers.slurm_tasks.NOT_OURS", {job})
+    # A job of an earlier test may be a while in ending, or have been put back by a node's end.
+    monkeypatch.setattr("helpers.slurm_tasks.NOT_OURS", {job, *(j.id for j in alive())})
     yield
     cluster.run("scancel", job)
 
