@@ -85,12 +85,13 @@ def compare(
     """Two runs' masks, or a run's and any others, side by side against ground truth: IoU,
     precision, recall and boundary F; of maps, average precision and the mass inside."""
     from benchmarks.mask_lab import report
+    from benchmarks.mask_lab.compare import is_folder_of_masks
     from benchmarks.runs.folder import default_root
 
     root = runs or default_root()
     attention, title = report.open_run(a, root)
     _known([timestep] if timestep is not None else None, attention.timesteps, "timestep")
-    brought = any(Path(b).glob("*.png"))
+    brought = is_folder_of_masks(Path(b))
     other, other_title = (Path(b), b) if brought else report.open_run(b, root)
     typer.echo(report.write_comparison(attention, title, other, other_title, timestep, out))
     typer.echo(f"table and gallery are in {out}")

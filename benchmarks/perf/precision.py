@@ -4,8 +4,8 @@ self-attention in either.
     python -m benchmarks.perf.precision [--preset tiny] [--rounds 8]
 
 The same step on the same batch, in turn, with forward, backward and the optimisers. Prints the
-medians in CPU seconds, and what the CPU can do. Without units for bfloat16 it is emulated and many
-times slower than float32: train with `training.mixed_precision='no'` there, which makes other runs.
+medians in CPU seconds, and what the CPU can do. Without units for bfloat16 it is emulated: where
+this shows it slower, train with `training.mixed_precision='no'`, which makes other runs.
 `ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2` before the command shows it on any CPU.
 """
 

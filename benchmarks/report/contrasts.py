@@ -64,12 +64,9 @@ def sentence(row: "pd.Series") -> str:
     higher = (row.value > 0) == (row.direction == "higher")
     told = row.p_holm < LEVEL and not row.low <= 0 <= row.high
     verdict = ("better" if higher else "worse") if told else "not told apart"
-    number = (
-        f"{row.value:+.3f} [{row.low:+.3f}, {row.high:+.3f}], p = {told_p(row.p_holm)}".replace(
-            "= below", "below"
-        )
-    )
-    text = f"{asked}: {verdict}, {number}."
+    p = told_p(row.p_holm)
+    number = f"{row.value:+.3f} [{row.low:+.3f}, {row.high:+.3f}]"
+    text = f"{asked}: {verdict}, {number}, p {p if p.startswith('below') else f'= {p}'}."
     if row.seeds == 1:
         text += " One seed: this is about its images, and says nothing of other seeds."
     return text
