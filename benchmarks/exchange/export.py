@@ -91,8 +91,11 @@ def _lines(
     asked = [(task, e) for task, manifest in manifests.items() for e in manifest.entries]
     for task, entry in tqdm(asked, desc="exporting", unit=" samples"):
         if entry.index not in written:
-            sample = dataset[entry.index]
-            written[entry.index] = _write_sample(out, f"{len(written):05d}", sample)
+            sample, others = dataset[entry.index], dataset.neighbours(entry.index)
+            written[entry.index] = {
+                **_write_sample(out, f"{len(written):05d}", sample),
+                "neighbours": [{"word": w, "quad": _corners(quad)} for w, quad in others],
+            }
         for seed in range(seeds):
             yield _line(f"{key}-{number:05d}", task, entry, seed, written[entry.index])
             number += 1
@@ -128,12 +131,17 @@ def _write_sample(out: Path, name: str, sample: "Sample") -> dict[str, Any]:
         "width": sample.image.shape[1],
         "height": sample.image.shape[0],
         "box": [int(v) for v in box],
-        "quad": [[float(v) for v in corner] for corner in sample.quad],
+        "quad": _corners(sample.quad),
         "source_word": sample.word,
+        "attributes": dict(sample.attributes),
         "sample": sample.id,
         "image_sha256": file_hash(out / image),
         "mask_sha256": file_hash(out / mask),
     }
+
+
+def _corners(quad: np.ndarray) -> list[list[float]]:
+    return [[float(v) for v in corner] for corner in quad]
 
 
 def _write_png(path: Path, pixels: np.ndarray) -> None:
@@ -169,7 +177,8 @@ Then, where the benchmark's project is installed:
   that is your method, and then say so in `system.json`.
 - Pixels outside the mask may change; whether they do is measured. Paste them back only if that is
   part of your system.
-- `characters/` and other lines are for measures: do not paint from them.
+- `characters/`, `neighbours`, `attributes` and other lines are for measures: do not paint from
+  them.
 
 `system.json` beside your pictures may say whose they are, each as text: `name`, `licence`, `url`,
 `notes`. Several seeds of a sample and word are lines of their own.

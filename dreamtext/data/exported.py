@@ -27,7 +27,7 @@ from dreamtext.data.sample import Dataset, Sample
 from dreamtext.errors import UserError
 from dreamtext.files import file_hash
 
-PROTOCOL = 1
+PROTOCOL = 2  # of 1: without neighbours and attributes
 ABOUT = "benchmark.json"
 LINES = "manifest.jsonl"
 SCHEMA = "manifest.schema.json"
@@ -52,17 +52,28 @@ FIELDS: dict[str, tuple[str, str]] = {
     "image_sha256": ("string", "of the crop's file"),
     "mask_sha256": ("string", "of the mask's file"),
     "characters": ("string", "path of the character mask, for measures only; empty: not known"),
+    "neighbours": ("array", "for measures only: the crop's other known words, each word and quad"),
+    "attributes": ("object", "for measures only: what is known of the sample, as its photograph"),
 }
-_TYPES: dict[str, type] = {"string": str, "integer": int, "array": list}
+_TYPES: dict[str, type] = {"string": str, "integer": int, "array": list, "object": dict}
 
 
 def line_schema() -> dict[str, Any]:
     """The JSON schema (draft 2020-12) of one line of the manifest."""
     pair = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
+    quad = {"items": pair, "minItems": 4, "maxItems": 4}
+    neighbour = {
+        "type": "object",
+        "required": ["word", "quad"],
+        "additionalProperties": False,
+        "properties": {"word": {"type": "string"}, "quad": {"type": "array", **quad}},
+    }
     exact: dict[str, dict[str, Any]] = {
         "task": {"enum": ["reconstruction", "editing"]},
         "box": {"items": {"type": "integer"}, "minItems": 4, "maxItems": 4},
-        "quad": {"items": pair, "minItems": 4, "maxItems": 4},
+        "quad": quad,
+        "neighbours": {"items": neighbour},
+        "attributes": {"additionalProperties": {"type": ["string", "boolean"]}},
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -119,7 +130,8 @@ class Export:
             raise UserError(f"'{path}' is damaged ({error!r}); {_AGAIN}") from error
         if protocol != PROTOCOL:
             raise UserError(
-                f"'{path}' is of protocol {protocol}, this version reads {PROTOCOL}; {_AGAIN}"
+                f"'{path}' is of protocol {protocol}, this version reads {PROTOCOL}: what was "
+                f"painted on it cannot be scored by all of today's measures; {_AGAIN}, and paint it"
             )
         try:
             found = key_of(self._data(about), about["manifests"], about["seeds"])
@@ -248,4 +260,11 @@ class Exported(Dataset):
             else np.zeros(image.shape[:2], np.uint8),
             has_characters=known,
             quad=np.array(line["quad"], np.float32),
+            attributes=line["attributes"],
         )
+
+    def neighbours(self, index: int) -> list[tuple[str, np.ndarray]]:
+        return [
+            (other["word"], np.array(other["quad"], np.float32))
+            for other in self._lines[index]["neighbours"]
+        ]

@@ -16,6 +16,8 @@ from benchmarks.exchange import brought
 from benchmarks.exchange.export import export
 from benchmarks.study import Study, Variant
 from dreamtext.configs.presets import preset
+from dreamtext.configs.sections import DataConfig
+from dreamtext.data.prepare import prepare
 from dreamtext.errors import RunError, UserError
 
 BOTH = ("reconstruction", "editing")
@@ -203,6 +205,43 @@ def test_a_partial_folder_counts_what_is_missing_and_scores_the_rest_apart(made,
     )
     assert (whole["n"], apart["n"]) == (N, N - 2)
     assert whole["value"] * N == pytest.approx(apart["value"] * (N - 2))
+
+
+def street(root: Path) -> DataConfig:
+    """A prepared data set of one picture with three words, shown whole."""
+    import cv2
+
+    picture = np.full((180, 200, 3), 235, np.uint8)
+    words = []
+    for word, top in (("OVER", 0), ("MIDDLE", 60), ("UNDER", 120)):
+        cv2.putText(picture, word, (12, top + 40), cv2.FONT_HERSHEY_SIMPLEX, 1.3, (20,) * 3, 3)
+        quad = [[4, top + 4], [196, top + 4], [196, top + 54], [4, top + 54]]
+        words.append({"text": word, "quad": quad})
+    root.mkdir()
+    Image.fromarray(picture).save(root / "street.png")
+    (root / "words.jsonl").write_text(json.dumps({"image": "street.png", "words": words}) + "\n")
+    prepare("folder", root, progress=False)
+    return DataConfig(name="folder", root=str(root), height=180, width=200, word_area=1e-6)
+
+
+def test_neighbours_travel_with_an_export_and_are_read_in_what_comes_back(tmp_path):
+    data = street(tmp_path / "set")
+    made = export(tmp_path / "e", data, ("reconstruction",), split="test", n=3)
+    assert sorted(len(line["neighbours"]) for line in made.lines) == [2, 2, 2]
+    folder = painted(made, tmp_path / "results")
+    upper = next(line for line in made.lines if line["word"] == "MIDDLE")
+    damaged = np.array(Image.open(folder / f"{upper['id']}.png"))
+    damaged[:58] = 235
+    Image.fromarray(damaged).save(folder / f"{upper['id']}.png")
+    shutil.rmtree(tmp_path / "set")  # the export stands in for it
+    study = brought.study(brought.submission(folder, made, {"name": "Street"}))
+    (cell,) = study.cells(tmp_path / "runs")
+    brought.score([cell])
+    rows = {row["metric"]: row for row in cell.score.scores()}
+    assert rows["text-survival/raw"]["value"] == pytest.approx(5 / 6)
+    assert rows["text-survival/raw"]["details"] == {"words": 6, "read before": 6}
+    images = cell.scored.per_image()
+    assert set(images.background) == {"street.png"}
 
 
 def test_pictures_from_several_seeds_are_several_runs(tmp_path):

@@ -98,6 +98,12 @@ def test_an_export_stands_in_for_the_data_set_it_is_of(tmp_path):
         assert (a.id, a.word, a.has_characters) == (b.id, b.word, b.has_characters)
         for name in ("image", "region", "characters", "quad"):
             assert np.array_equal(getattr(a, name), getattr(b, name)), name
+        assert dict(a.attributes) == dict(b.attributes) != {}
+        others = [data.neighbours(line["index"]) for data in (there, here)]
+        assert [[w for w, _ in found] for found in others] == [
+            ["HELLO" if a.word == "Turned" else "Turned"]
+        ] * 2
+        assert np.array_equal(others[0][0][1], others[1][0][1])
     with pytest.raises(UserError, match="split"):
         open_dataset(made.data, "test")
     with pytest.raises(UserError, match="not in the export"):
@@ -130,9 +136,9 @@ def test_an_export_stands_in_for_the_data_set_it_is_of(tmp_path):
         (lambda e: e.rename(e.with_name("elsewhere")), "there is no export"),
         (
             lambda e: (e / "benchmark.json").write_text(
-                (e / "benchmark.json").read_text().replace('"protocol": 1', '"protocol": 7')
+                (e / "benchmark.json").read_text().replace('"protocol": 2', '"protocol": 1')
             ),
-            "protocol 7",
+            "protocol 1, this version reads 2",
         ),
     ],
 )
