@@ -18,6 +18,7 @@ from benchmarks.commands import (  # noqa: F401 - some add to study's
     metrics,
     people,
     reproduce,
+    runs,
     scale,
     study,
     watch,
@@ -44,6 +45,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(masks.app, name="masks")
 app.add_typer(baselines.app, name="baselines")
 app.add_typer(benchmark.app, name="benchmark")
+app.add_typer(runs.app, name="runs")
 scale.register(app)
 metrics.register(app)
 reproduce.register(app)
