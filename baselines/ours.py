@@ -60,8 +60,10 @@ class OurModel(System):
         )
 
     def repaint(self, batch: Sequence[Request]) -> list[Answer]:
-        painted = self.paint(self.batch(batch), [r.seed for r in batch])
-        pixels = ((painted.cpu().numpy() + 1) * 127.5).round().clip(0, 255).astype(np.uint8)
+        from dreamtext import devices
+
+        painted = devices.fetched(self.paint(self.batch(batch), [r.seed for r in batch])).numpy()
+        pixels = ((painted + 1) * 127.5).round().clip(0, 255).astype(np.uint8)
         return [
             Answer(id=r.id, image=np.ascontiguousarray(p.transpose(1, 2, 0)))
             for r, p in zip(batch, pixels, strict=True)

@@ -74,16 +74,18 @@ class UDiffText(Imported):
         """(B, C, h, w): of several noises the one with the lowest loss, for each sample."""
         import torch
 
+        from dreamtext import devices
         from dreamtext.sampling.solve import sample_latents
 
-        best = self.noise(seeds)
-        lowest = torch.full((len(seeds),), torch.inf)
+        where = devices.of(self.model)
+        best = self.noise(seeds).to(where)
+        lowest = torch.full((len(seeds),), torch.inf, device=where)
         short = replace(self.settings, steps=2)
         for number in range(self.chosen.noises):
-            noise = self.noise([_seed(seed, number) for seed in seeds])
+            noise = self.noise([_seed(seed, number) for seed in seeds]).to(where)
             maps: list[Maps] = []
             sample_latents(self.model, batch, noise, short, maps.append, condition=condition)
-            loss = weakest_character(self.model, maps[-1], batch, self.chosen.blur_sigma).cpu()
+            loss = weakest_character(self.model, maps[-1], batch, self.chosen.blur_sigma)
             best = torch.where((loss < lowest)[:, None, None, None], noise, best)
             lowest = torch.minimum(loss, lowest)
         return best
@@ -114,6 +116,8 @@ class Refinement:
     ) -> "Tensor":
         import torch
 
+        from dreamtext import devices
+
         strength = STRENGTH * (1 - number / self.steps) ** 0.5
         goal = INSISTED.get(number)
         moving = torch.ones(len(latents), dtype=torch.bool, device=latents.device)
@@ -130,7 +134,7 @@ class Refinement:
             if goal is None:
                 break
             moving = moving & (loss.detach() > goal)
-            if not moving.any():
+            if not devices.fetched(moving.any()):
                 break
         return latents
 

@@ -9,6 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from dreamtext import devices
 from dreamtext.files import written_whole
 
 
@@ -24,11 +25,12 @@ class LatentCache:
 
     def encode(self, images: Tensor, encode: Callable[[Tensor], Tensor]) -> Tensor:
         """(B, 3, H, W) -> latents (B, C, h, w), by `encode` for those that are not kept yet."""
-        paths = [self._path(image) for image in images]
+        paths = [self._path(image) for image in devices.fetched(images)]
         kept = {row: value for row, path in enumerate(paths) if (value := _read(path)) is not None}
         absent = [row for row in range(len(paths)) if row not in kept]
         if absent:
-            for row, value in zip(absent, encode(images[absent]).cpu(), strict=True):
+            encoded = devices.fetched(encode(images[absent]))
+            for row, value in zip(absent, encoded, strict=True):
                 kept[row] = value
                 _write(paths[row], value)
         return torch.stack([kept[row] for row in range(len(paths))]).to(images.device)
@@ -42,7 +44,9 @@ def _digest(tensors: Iterable[Tensor]) -> str:
     found = hashlib.sha256()
     for tensor in tensors:
         found.update(str(tuple(tensor.shape)).encode())
-        found.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+        found.update(
+            devices.fetched(tensor.detach()).contiguous().view(torch.uint8).numpy().tobytes()
+        )
     return found.hexdigest()[:32]
 
 

@@ -87,9 +87,11 @@ class Trainer:
         if config.training.compile:
             compile_blocks(self.model.unet)
         self.average = Average(self.model, config.training.ema)
-        optimizers = optimizer.build(self.model, config.training)
-        self.base_rates = [o.param_groups[0]["lr"] for o in optimizers]
-        self.step, *self.optimizers = accelerator.prepare(TrainingStep(self.model), *optimizers)
+        self.optimizers = optimizer.build(self.model, config.training)
+        self.base_rates = [o.param_groups[0]["lr"] for o in self.optimizers]
+        # The optimisers are not prepared: accelerate would unscale the gradients of all and then
+        # step and rescale one by one, so that the second one's are unscaled twice.
+        self.step = accelerator.prepare(TrainingStep(self.model))
 
     def resume(self) -> int:
         """Load the newest checkpoint, if there is one; the number of steps already done."""
@@ -135,12 +137,11 @@ class Trainer:
             with nullcontext() if part == parts - 1 else accelerator.no_sync(self.step):
                 terms = self.step(batch, draw, weights)
                 accelerator.backward(terms["total"] / parts)
-        if config.training.clip_norm:
-            accelerator.clip_grad_norm_(self.average.live.values(), config.training.clip_norm)
         for target, base in zip(self.optimizers, self.base_rates, strict=True):
             target.param_groups[0]["lr"] = base * factor
-            target.step()
-            target.zero_grad()
+        optimizer.step(
+            self.optimizers, self.average.live.values(), config.training, accelerator.scaler
+        )
         self.average.update(number)
         return {
             name: accelerator.reduce(value.detach(), "mean") if ranks > 1 else value.detach()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -144,18 +144,13 @@ class Step:
             loss = self.step(batch, draw, weights_at(config, 0))["total"]
         loss.backward()
         del loss
-        if config.training.clip_norm:
-            nn.utils.clip_grad_norm_(self.trained, config.training.clip_norm)
-        self._optimise()
+        optimizer.step(self.optimizers, self.trained, config.training)
         self.average.update(0)
 
     def optimise_without_gradient(self) -> None:
         """A step of the optimisers alone."""
         for parameter in self.trained:
             parameter.grad = torch.zeros_like(parameter)
-        self._optimise()
-
-    def _optimise(self) -> None:
         for each in self.optimizers:
             each.step()
             each.zero_grad()

@@ -2,7 +2,8 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -80,6 +81,47 @@ def build(model: nn.Module, config: TrainingConfig) -> list[torch.optim.Optimize
         chosen = set(hidden)
         optimizers.append(Muon([p for n, p in named if n in chosen], lr=config.muon_lr))
     return optimizers
+
+
+class _Together:
+    """Several optimisers as one, to a gradient scaler: what overflows in one is left out of all."""
+
+    def __init__(self, optimizers: Sequence[torch.optim.Optimizer]) -> None:
+        self.optimizers = optimizers
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        return [group for each in self.optimizers for group in each.param_groups]
+
+    def step(self) -> None:
+        for each in self.optimizers:
+            each.step()
+
+
+def step(
+    optimizers: Sequence[torch.optim.Optimizer],
+    trained: Iterable[Tensor],
+    config: TrainingConfig,
+    scaler: torch.amp.GradScaler | None = None,
+) -> None:
+    """Clip the gradients' common norm, step, and forget the gradients.
+
+    Args:
+        scaler: what the loss was scaled with, in fp16. Gradients are unscaled before they are
+            clipped; if one of them is no number, no optimiser steps and the scale is halved.
+    """
+    together: Any = _Together(optimizers)
+    if scaler is not None:
+        scaler.unscale_(together)
+    if config.clip_norm:
+        nn.utils.clip_grad_norm_(trained, config.clip_norm)
+    if scaler is None:
+        together.step()
+    else:
+        scaler.step(together)
+        scaler.update()
+    for each in optimizers:
+        each.zero_grad()
 
 
 def rate(step: int, config: TrainingConfig, steps_per_epoch: int) -> float:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from helpers import engine
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode, unset_fake_temporarily
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -17,6 +18,33 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 from dreamtext import devices
 
 GPU = torch.device("cuda", 0)
+OVERFLOW = "torch.amp.GradScaler.step"
+# Where the host may wait for the GPU, and why.
+ALLOWED = {
+    OVERFLOW: "whether gradients overflowed, once a step, in fp16 alone",
+    "dreamtext.networks.latent_cache.encode": "latents are kept by what their picture shows, once "
+    "a batch, with training.latents alone",
+    "dreamtext.networks.latent_cache._digest": "the autoencoder's name, once",
+    "dreamtext.sampling.solve.repaint": "once a batch, whose pictures are fetched next",
+    "dreamtext.sampling.pipeline._pictures": "a user's pictures, at the end of a call",
+    "dreamtext.sampling.pipeline.__call__": "a user's attention maps, at the end of a call",
+    "dreamtext.sampling.pipeline.<dictcomp>": "the same",
+    "dreamtext.training.validation.validate": "pictures to be read, every validate_every steps",
+    "dreamtext.training.validation._mean": "what goes to the log, every validate_every steps",
+    "dreamtext.training.validation._sheet": "the sheet, every validate_every steps",
+    "dreamtext.training.pretraining._fit": "the last score, once",
+    "benchmarks.samples.painting.<dictcomp>": "a batch's pictures and maps, once all is asked for",
+    "benchmarks.editing.painting._repaint": "a user's pictures, at the end of an edit",
+    "baselines.ours.repaint": "a batch's pictures, at the end",
+    "baselines.udifftext.__call__": "whether any latent has yet to move: its loop is that long",
+    "benchmarks.metrics.judges.parseq.forward": "whether any word goes on, once a character",
+    "benchmarks.metrics.judges.parseq.read": "a batch's readings",
+    "benchmarks.metrics.detectors.inception.features": "a batch's features",
+    "benchmarks.metrics.detectors.efficientnet.blocks": "a batch's features",
+    "benchmarks.metrics.detectors.efficientnet.distance": "a batch's distances",
+    "benchmarks.metrics.detectors.transformers.features": "all features, at the end",
+    "benchmarks.metrics.pairs.lpips_distance": "a batch's distances",
+}
 
 
 class Machine(TorchDispatchMode):
@@ -83,7 +111,15 @@ def fake_gpu(patch: pytest.MonkeyPatch) -> Iterator[set[str]]:
             return torch.ones(values.shape, dtype=values.dtype)
 
     patch.setattr(devices, "device", lambda asked="auto": GPU)
+
+    def step(scaler: Any, optimizer: Any, _: Any) -> None:
+        waits.add(OVERFLOW)
+        optimizer.step()
+
     patch.setattr(devices, "fetched", fetched)
+    patch.setattr(Tensor, "backward", engine.backward)
+    patch.setattr(torch.autograd, "grad", engine.grad)
+    patch.setattr(torch.amp.GradScaler, "_maybe_opt_step", step)
     patch.setattr(nn.Module, "_apply", _replace_tensors)
     patch.setattr(torch.cuda, "is_bf16_supported", lambda *_: True)
     patch.setattr(torch.cuda.amp.common, "amp_definitely_not_available", lambda: False)
@@ -110,31 +146,15 @@ class OneGpu:
     device, process_index, num_processes, is_main_process = GPU, 0, 1, True
 
     def __init__(self, precision: devices.Precision = "no") -> None:
-        self.precision, self.scaler = precision, None
+        self.precision = precision
+        self.scaler = torch.amp.GradScaler("cuda") if precision == "fp16" else None
 
-    def prepare(self, step: nn.Module, *optimizers: Any) -> tuple:
-        self.trained = [p for p in step.parameters() if p.requires_grad]
-        return (_Cast(step, self.precision), *optimizers)
+    def prepare(self, step: nn.Module) -> nn.Module:
+        return _Cast(step, self.precision)
 
     def backward(self, loss: Tensor) -> None:
-        """Gradients in their shapes. The one thing that is not run is autograd's own engine, which
-        asks CUDA's driver for its streams; the graph behind the loss is walked instead."""
         assert loss.device == GPU
-        assert loss.requires_grad
-        reached, seen, left = set(), set(), [loss.grad_fn]
-        while left:
-            node = left.pop()
-            if node in seen:
-                continue
-            seen.add(node)
-            if hasattr(node, "variable"):
-                reached.add(node.variable)
-            left += [following for following, _ in node.next_functions if following]
-        assert reached
-        assert all(p.device == GPU for p in reached)
-        for parameter in self.trained:
-            if parameter in reached:
-                parameter.grad = torch.empty_like(parameter)
+        (loss if self.scaler is None else self.scaler.scale(loss)).backward()
 
     def no_sync(self, _: Any) -> Any:
         return nullcontext()
