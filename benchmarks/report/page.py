@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.report import contrasts, figures, finding, gallery, gaps, results, site
 from benchmarks.report.record import Record, collect
 from benchmarks.report.sheet import sheet
-from benchmarks.report.summary import Scores
+from benchmarks.report.summary import scores_of
 from benchmarks.runs.folder import PROVENANCE
 from benchmarks.study import Cell, Study
 from dreamtext.files import write_json
@@ -27,7 +27,7 @@ def write(study: Study, cells: Sequence[Cell], folder: Path) -> None:
     record = collect(cells)
     (folder / PROVENANCE).unlink(missing_ok=True)  # half written, the report is none: see `shows`
     results.write_tables(study, record, folder)
-    scores = Scores(record)
+    scores = scores_of(record)
     found = finding.of(study, record, scores, contrasts.test(study, scores))
     drawn = figures.write(study, record, scores, cells, folder / "figures")
     pictures = gallery.write(study, cells, folder)

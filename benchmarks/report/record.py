@@ -24,7 +24,7 @@ _SCORE = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Record:
     """A study's values.
 
@@ -79,7 +79,11 @@ def collect(cells: Iterable[Cell]) -> Record:
         own = [s["metric"] for s in scores]
         frame = _per_image(cell, own)
         metrics |= dict.fromkeys(m for m in own if m in frame)
-        rows += [about | _row(score, frame) for score in scores]
+        unsupported = int((frame.status == "unsupported").sum())
+        rows += [
+            about | _row(score, score["metric"] in frame, unsupported, len(frame))
+            for score in scores
+        ]
         for place, name in enumerate(("variant", "seed", "task")):
             frame.insert(place, name, about[name])
         images.append(frame)
@@ -122,8 +126,9 @@ def _per_image(cell: Cell, metrics: list[str]) -> "pd.DataFrame":
         frame["status"] = "ok"
     if isinstance(cell.scored, RunCell):
         _refuse_foreign(cell, frame)
-    values = [m for m in metrics if m in frame]
-    frame.loc[frame.status == "unsupported", values] = float("nan")
+    unsupported = frame.status == "unsupported"
+    if unsupported.any():
+        frame.loc[unsupported, [m for m in metrics if m in frame]] = float("nan")
     return frame
 
 
@@ -148,11 +153,10 @@ def _refuse_foreign(cell: Cell, samples: "pd.DataFrame") -> None:
         )
 
 
-def _row(score: dict[str, Any], images: "pd.DataFrame") -> dict[str, Any]:
+def _row(score: dict[str, Any], per_image: bool, unsupported: int, n: int) -> dict[str, Any]:
     row = {name: score[name] for name in _SCORE}
     row["warnings"] = "; ".join(score.get("warnings", ()))
-    unsupported, n = int((images.status == "unsupported").sum()), len(images)
-    whole = score["metric"] not in images and not score["metric"].endswith("/truth")
+    whole = not per_image and not score["metric"].endswith("/truth")
     if unsupported and (whole or unsupported == n):
         # The picture of such a sample is no answer: a set with it has no distance, and no share.
         row |= {"value": None, "low": None, "high": None, "n": 0}

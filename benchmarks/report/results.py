@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.report import contrasts, gaps, render, tables
-from benchmarks.report.panels import BLOCKS, Panels
+from benchmarks.report.panels import BLOCKS
 from benchmarks.report.record import Record, collect
 from benchmarks.report.render import Table
-from benchmarks.report.summary import Scores, summarise
+from benchmarks.report.summary import scores_of, summarise
 from benchmarks.study import Cell, Study
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def text(study: Study, record: Record, made: Sequence[Table]) -> str:
     method = METHOD
     if len(study.seeds) == 1:
         method += " One seed: intervals are over images, they say nothing about other seeds."
-    if None in Panels(record).counts(study.benchmarks[0].name).values():
+    if None in scores_of(record).panels.counts(study.benchmarks[0].name).values():
         method += " Photographs unknown: intervals do not allow for images that share one."
     if study.preset in SMALL:
         method += "\n\n**Note.** " + SMALL[study.preset]
@@ -79,7 +79,7 @@ def write_tables(study: Study, record: Record, folder: Path) -> "pd.DataFrame":
         by_block = pd.concat(blocks).dropna(subset="value")
         by_block.to_csv(folder / "blocks.csv", index=False, float_format="%.6g")
     if study.contrasts:
-        tested = contrasts.test(study, Scores(record))
+        tested = contrasts.test(study, scores_of(record))
         tested.to_csv(folder / "contrasts.csv", index=False, float_format="%.6g")
     (folder / "table.md").write_text(text(study, record, made))
     (folder / "table.html").write_text("".join(map(render.html, made)))

@@ -10,7 +10,7 @@ from benchmarks.report import contrasts, published
 from benchmarks.report.panels import ALL
 from benchmarks.report.record import Record
 from benchmarks.report.render import Table
-from benchmarks.report.summary import Scores
+from benchmarks.report.summary import Scores, scores_of
 from benchmarks.study import Study
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def contrast_table(tested: "pd.DataFrame") -> Table:
 
 def all_tables(study: Study, record: Record, summary: "pd.DataFrame") -> list[Table]:
     """Every table of a study, in the order they are read."""
-    tables, scores = [], Scores(record)
+    tables, scores = [], scores_of(record)
     if study.contrasts:
         tables.append(contrast_table(contrasts.test(study, scores)))
     for benchmark in study.benchmarks:
