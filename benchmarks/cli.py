@@ -67,7 +67,7 @@ def train(
     objective: Annotated[
         str | None, typer.Option(help="paper, released or udifftext [default: the preset's]")
     ] = None,
-    seed: int = 0,
+    seed: Annotated[int, typer.Option(help="Of its weights, batches and noise")] = 0,
     runs: RunsOption = None,
     force: Force = False,
 ) -> None:

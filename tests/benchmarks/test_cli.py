@@ -1,14 +1,19 @@
 """The front door: what is refused and how, what is light, what a second run does."""
 
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers.paths import ROOT
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from benchmarks import cli
+from dreamtext.configs.presets import PRESETS
 
 
 def dreamtext(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess:
@@ -59,8 +64,41 @@ def test_help_teaches_and_imports_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 
 
-def test_every_command_has_help() -> None:
-    result = CliRunner().invoke(cli.app, ["--help"])
-    assert result.exit_code == 0
-    for command in ("train", "sample", "score", "study", "edit", "data"):
-        assert command in result.output
+def commands(command: Any, *path: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every command and group below one, with the words that lead to it."""
+    yield path, command
+    for name, below in getattr(command, "commands", {}).items():
+        yield from commands(below, *path, name)
+
+
+COMMANDS = dict(commands(get_command(cli.app)))
+
+
+def test_every_command_and_every_option_says_what_it_is() -> None:
+    silent = [
+        " ".join((*path, *([part.name] if part is not command else [])))
+        for path, command in COMMANDS.items()
+        for part in (command, *command.params)
+        if not (part.help or "").strip()
+    ]
+    assert silent == []
+    said = [command.help for command in COMMANDS.values()]
+    assert len(said) == len(set(said)) > 40
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_help_is_shown_with_every_option_and_command_below(path: tuple[str, ...]) -> None:
+    shown = CliRunner(env={"COLUMNS": "80"}).invoke(cli.app, [*path, "--help"])
+    assert shown.exit_code == 0
+    words = set(shown.output.split())
+    command = COMMANDS[path]
+    assert set(command.help.split()[:5]) <= words
+    flags = {flag for part in command.params for flag in part.opts if flag.startswith("--")}
+    assert flags | set(getattr(command, "commands", {})) <= words | {
+        flag for pair in words for flag in pair.split("/")
+    }
+
+
+def test_training_offers_every_preset_by_its_name() -> None:
+    (option,) = [part for part in COMMANDS["train",].params if part.name == "preset"]
+    assert set(re.findall(r"\w+", option.help)) >= set(PRESETS)

@@ -1,7 +1,10 @@
 """Scoring a folder of samples: identity, monotony, nulls with reasons, refusals."""
 
+import importlib
 import json
+import pkgutil
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -61,8 +64,27 @@ OF_READINGS = {
 }
 
 
-def test_real_images_score_the_ceiling_and_no_distance(truth, options):
-    found = scores(truth, options)
+@pytest.fixture(scope="module")
+def perfect(truth, options):
+    """Real pictures, scored as painted ones."""
+    return scores(truth, options)
+
+
+@pytest.fixture(scope="module")
+def spoilt(tmp_path_factory, options):
+    """The same under so much noise that most words cannot be read."""
+    rng = np.random.default_rng(0)
+
+    def paint(image, _):
+        return np.clip(image + rng.normal(0, 90, image.shape), 0, 255).astype(np.uint8)
+
+    return scores(
+        write_folder(tmp_path_factory.mktemp("spoilt") / "s", COUNT, paint=paint), options
+    )
+
+
+def test_real_images_score_the_ceiling_and_no_distance(perfect):
+    found = perfect
     assert list(found) == list(DEFAULT_METRICS)
     named = {name.split("/")[0] for name in found if name.endswith("/raw")}
     assert named == {*PERFECT, *OF_READINGS, "KID-EffNetLite0", "text-survival"}
@@ -299,11 +321,55 @@ def test_unknown_names_are_refused_with_the_nearest(truth, options):
         scores(truth, Options(judge="tesseract", cache=options.cache), "SeqAcc/raw")
 
 
-def test_every_metric_says_what_it_is():
+def test_a_metrics_direction_is_the_one_that_real_pictures_are_better_in(perfect, spoilt):
+    painted = {name for name in perfect if name.endswith(("/raw", "/composited"))}
+    compared = {n for n in painted if perfect[n].value is not None}
+    assert {n.split("/")[0] for n in painted - compared} == {"text-survival"}  # no other word there
+    for name in compared:
+        good, bad = perfect[name], spoilt[name]
+        better = good.value > bad.value if good.direction == "higher" else good.value < bad.value
+        assert better, (name, good.direction, good.value, bad.value)
+    same = {n for n in perfect if n.endswith("/truth") or n == "mIoU-ceiling"}
+    assert all(perfect[n].value == spoilt[n].value for n in same)  # what painting cannot change
+
+
+def test_shares_are_told_as_such_and_lie_between_0_and_1(perfect, spoilt):
     for name, metric in registered().items():
-        assert metric.version >= 1
-        assert metric.reads in name or "/" not in name
-    assert versions(["effdist/raw"]) == {"effdist/raw": registered()["effdist/raw"].version}
+        found = [s[name] for s in (perfect, spoilt) if name in s and s[name].value is not None]
+        if metric.unit == "fraction" and not name.startswith("CER"):
+            assert all(0 <= s.value <= 1 for s in found), name
+        for score in found:
+            told = (metric.version, metric.direction, metric.unit, metric.interval)
+            assert (score.version, score.direction, score.unit, score.interval) == told
+
+
+def test_no_two_metrics_share_a_name():
+    every = [metric.name for module in _modules() for metric in module.METRICS]
+    assert sorted(every) == sorted(registered())
+    for name, metric in registered().items():
+        read = name.rpartition("/")[2] if "/" in name else ""
+        assert read in ("", metric.reads), name
+
+
+def _modules():
+    from benchmarks import metrics
+
+    names = [m.name for m in pkgutil.iter_modules(metrics.__path__, f"{metrics.__name__}.")]
+    every = [importlib.import_module(name) for name in names]
+    return [module for module in every if hasattr(module, "METRICS")]
+
+
+def test_a_metric_counted_otherwise_has_another_version_and_no_other_has(monkeypatch):
+    before = versions()
+    assert set(before) == set(DEFAULT_METRICS)
+    raised = [replace(m, version=m.version + 6) for m in background.METRICS]
+    monkeypatch.setattr(background, "METRICS", raised)
+    now = versions(["PSNR-background/raw", "effdist/raw", "mIoU@0.3"])
+    assert now == {
+        "PSNR-background/raw": before["PSNR-background/raw"] + 6,
+        "effdist/raw": before["effdist/raw"],
+        "mIoU@0.3": before["mIoU"],
+    }
 
 
 @pytest.mark.parametrize(
