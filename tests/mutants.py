@@ -1,155 +1,177 @@
 """Does a test fail when the code is wrong? A sample of mutants of the modules that numbers rest on,
 each against that module's own tests (`make mutants`; not part of the suite).
 
-    python tests/mutants.py --sample 200 --out results/mutants
+    PYTHONPATH=. python tests/mutants.py --sample 200 --out results/mutants
 
-Mutants are mutmut's. Each module is mutated in a copy of the repository with its own tests alone,
-so that a mutant is killed by them or survives. Survivors are listed with their difference.
+Goes on where it was interrupted: a verdict stands as long as the function is the same and so is the
+test that saw the mutant or, of a survivor, its module with all its tests. Mutants that nobody could
+see are listed with reasons in `tests/equivalent_mutants.toml`; every other survivor counts.
 """
 
 import argparse
-import json
+import csv
 import os
-import random
-import subprocess
-import sys
-import tempfile
-from collections.abc import Iterator
+import tomllib
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("baselines", "benchmarks", "dreamtext", "slurm")
-_REPORT = "tests/benchmarks/report"
-GROUPS = (  # modules, and their own tests
-    (["benchmarks/metrics/statistics.py"], ["tests/benchmarks/metrics/test_statistics.py"]),
-    (["benchmarks/metrics/hierarchy.py"], ["tests/benchmarks/metrics/test_hierarchy.py"]),
-    (
-        [
-            f"benchmarks/report/{name}.py"
-            for name in ("record", "panels", "summary", "contrasts", "tables")
-        ],
-        [f"{_REPORT}/test_record.py", f"{_REPORT}/test_tables.py"],
+from helpers.mutation import Group, Mutant, Verdict, digest, judge, mutated, same_examples, text_of
+from helpers.paths import ROOT
+
+_METRICS, _REPORT = "tests/benchmarks/metrics", "tests/benchmarks/report"
+GROUPS = (
+    Group(("benchmarks.metrics.statistics",), (f"{_METRICS}/test_statistics.py",)),
+    Group(("benchmarks.metrics.hierarchy",), (f"{_METRICS}/test_hierarchy.py",)),
+    Group(("dreamtext.objective.losses",), ("tests/dreamtext/objective/test_losses.py",)),
+    Group(("dreamtext.objective.masks",), ("tests/dreamtext/objective/test_masks.py",)),
+    Group(("benchmarks.runs.manifest",), ("tests/benchmarks/runs/test_manifest.py",)),
+    Group(("benchmarks.metrics.overlap",), (f"{_METRICS}/test_overlap.py",)),
+    Group(
+        tuple(f"benchmarks.report.{n}" for n in ("record", "contrasts", "panels", "summary")),
+        (f"{_REPORT}/test_record.py", f"{_REPORT}/test_tables.py"),
     ),
-    (["benchmarks/runs/manifest.py"], ["tests/benchmarks/runs/test_manifest.py"]),
-    (["benchmarks/metrics/overlap.py"], ["tests/benchmarks/metrics/test_overlap.py"]),
-    (["benchmarks/metrics/registry.py"], ["tests/benchmarks/metrics/test_registry.py"]),
-    (["dreamtext/objective/masks.py"], ["tests/dreamtext/objective/test_masks.py"]),
-    (["dreamtext/objective/losses.py"], ["tests/dreamtext/objective/test_losses.py"]),
+    Group(("benchmarks.report.tables",), (f"{_REPORT}/test_tables.py",)),
+    Group(("benchmarks.metrics.registry",), (f"{_METRICS}/test_registry.py",)),
 )
-_NEEDED = (".py", ".toml", ".txt", ".in", ".csv", ".json")
-_SURVIVED = {0: "survived", 33: "no test reaches it"}  # mutmut's exit codes; others are kills
+EQUIVALENT = ROOT / "tests" / "equivalent_mutants.toml"
+SURVIVED, UNREACHED = "survived", "unreached"
+
+
+class Row(NamedTuple):
+    """A mutant and its verdict.
+
+    Attributes:
+        source: a hash of the function.
+        by: the test that saw the mutant.
+        tests: a hash of that test; of a survivor, of its module and all its tests.
+    """
+
+    function: str
+    change: str
+    source: str
+    verdict: str
+    by: str
+    tests: str
 
 
 def main() -> None:
-    """Mutate, test and write `mutants.csv` and `mutants.md`."""
+    """Judge what is undecided of the sample, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sample", type=int, default=200, help="mutants, over all modules")
-    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "mutants")
-    parser.add_argument("--only", default="", help="groups with a module of this name in theirs")
+    parser.add_argument("--only", default="", help="judge those of modules of this name alone")
+    parser.add_argument("--fresh", action="store_true", help="forget what was decided before")
     given = parser.parse_args()
-    chosen = [group for group in GROUPS if any(given.only in module for module in group[0])]
-    with tempfile.TemporaryDirectory() as scratch:
-        copies = [_copy(Path(scratch) / str(i), *group) for i, group in enumerate(chosen)]
-        every = [(copy, name) for copy in copies for name in _generate(copy)]
-        sample = random.Random(given.seed).sample(every, min(given.sample, len(every)))
-        rows = []
-        for copy in copies:
-            names = sorted(name for of, name in sample if of == copy)
-            for name, code in _test(copy, names):
-                verdict = _SURVIVED.get(code, "killed")
-                change = "" if verdict == "killed" else _mutmut(copy, "show", name)
-                module = name.rpartition(".")[0].replace(".", "/") + ".py"
-                rows.append((module, name, verdict, change))
-                print(f"{verdict:20}{name}", flush=True)
-            _write(rows, len(every), given.out)
+    os.chdir(ROOT)  # where mutmut finds its configuration
+    every = {m: group for group in GROUPS for module in group.modules for m in mutated(module)[1]}
+    sample = sorted(every, key=lambda m: digest(m.function + m.change))[: given.sample]
+    file = given.out / "mutants.csv"
+    standing = {} if given.fresh else {_key(row): row for row in read(file)}
+    decided = {
+        m: standing[_key(m)]
+        for m in sample
+        if _key(m) in standing and _stands(standing[_key(m)], every[m])
+    }
+    save(decided.values(), file)
+    print(f"{len(decided)} of {len(sample)} mutants are decided, {len(every)} there are")
+
+    shown = os.fdopen(os.dup(1), "w")  # a fork's own output goes elsewhere
+
+    def keep(mutant: Mutant, verdict: Verdict) -> None:
+        tests = text_of(verdict.by) or every[mutant].text()
+        with file.open("a", newline="") as out:
+            csv.writer(out).writerow(Row(*mutant[:3], *verdict, tests))
+        print(f"{verdict.said:10}{mutant.function}  {verdict.by}", file=shown, flush=True)
+
+    same_examples()
+    for group in GROUPS:
+        mine = [m for m in sample if every[m] == group and m not in decided]
+        if mine := [m for m in mine if given.only in m.function]:
+            judge(group, mine, keep)
+    rows = read(file)
+    save(rows, file)
+    (given.out / "mutants.md").write_text(page(rows, len(sample), len(every)))
 
 
-def _copy(folder: Path, modules: list[str], tests: list[str]) -> Path:
-    """The repository as it is committed or edited, set up to mutate a group of modules."""
-    listed = ["git", "-C", str(ROOT), "ls-files", "-co", "--exclude-standard"]
-    files = subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split("\n")
-    for name in files:
-        if (
-            name.endswith((".py", ".toml", ".txt", ".in", ".csv", ".json"))
-            and (ROOT / name).exists()
-        ):
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_bytes((ROOT / name).read_bytes())
-    lines = "\n    ".join
-    (folder / "setup.cfg").write_text(
-        "[mutmut]\n"
-        f"source_paths=\n    {lines(PACKAGES)}\n"
-        f"only_mutate=\n    {lines(modules)}\n"
-        f"also_copy=\n    {lines(('baselines/environments', 'dreamtext', 'results', 'tests'))}\n"
-        f"pytest_add_cli_args_test_selection=\n    {lines(tests)}\n"
-        "pytest_add_cli_args=\n    -q\n    -p\n    no:cacheprovider\n    -m\n    not slow\n"
+def read(file: Path) -> list[Row]:
+    """Rows that were written whole."""
+    if not file.exists():
+        return []
+    with file.open(newline="") as lines:
+        return [Row(*line) for line in csv.reader(lines) if len(line) == len(Row._fields)][1:]
+
+
+def save(rows: Iterable[Row], file: Path) -> None:
+    """Write rows in order, in place of those there are."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with (beside := file.with_suffix(".part")).open("w", newline="") as out:
+        csv.writer(out, lineterminator="\n").writerows([Row._fields, *sorted(rows)])
+    beside.replace(file)
+
+
+def _key(mutant: Mutant | Row) -> tuple[str, str, str]:
+    return mutant.function, mutant.change, mutant.source
+
+
+def _stands(row: Row, group: Group) -> bool:
+    return row.tests == (text_of(row.by) or group.text())
+
+
+def page(rows: list[Row], sampled: int, every: int) -> str:
+    """The Markdown: the score by module, what the equivalent ones are, and every survivor."""
+    listed = {
+        (known["function"], known["change"].strip()): known["reason"].strip()
+        for known in tomllib.loads(EQUIVALENT.read_text())["equivalent"]
+    }
+    alive = [row for row in rows if row.verdict in (SURVIVED, UNREACHED)]
+    excused = {row: listed.get((row.function, changed(row.change)), "") for row in alive}
+    excused = {row: reason for row, reason in excused.items() if reason}
+    total, same, dead = (
+        Counter(_module(row) for row in some)
+        for some in (rows, excused, [row for row in rows if row not in alive])
     )
-    return folder
-
-
-def _generate(copy: Path) -> list[str]:
-    """Names of the mutants of a copy; also finds out which test reaches which function."""
-    # Asked for mutants of no such name, mutmut makes all, runs the tests once, and stops.
-    said = _mutmut(copy, "run", "--max-children", "1", "none*")
-    if not (copy / "mutants" / "mutmut-stats.json").exists():
-        raise SystemExit(f"mutmut could not start in {copy}:\n{said[-3000:]}")
-    return list(_codes(copy))
-
-
-def _test(copy: Path, names: list[str]) -> Iterator[tuple[str, int]]:
-    stats = json.loads((copy / "mutants" / "mutmut-stats.json").read_text())
-    reached = {name for name, tests in stats["tests_by_mangled_function_name"].items() if tests}
-    tested = [name for name in names if name.rpartition("__mutmut_")[0] in reached]
-    if tested:
-        _mutmut(copy, "run", "--max-children", "1", *tested)
-    codes = _codes(copy)
-    for name in names:
-        yield name, codes[name] if name in tested else 33
-
-
-def _codes(copy: Path) -> dict[str, int]:
-    found = {}
-    for path in (copy / "mutants").rglob("*.py.meta"):
-        found |= json.loads(path.read_text())["exit_code_by_key"]
-    return found
-
-
-def _mutmut(copy: Path, *arguments: str) -> str:
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": "", "CI": "1"}
-    done = subprocess.run(
-        [sys.executable, "-m", "mutmut", *arguments],
-        cwd=copy,
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-    return done.stdout + (done.stderr if done.returncode else "")
-
-
-def _write(rows: list[tuple[str, str, str, str]], every: int, out: Path) -> None:
-    import pandas as pd
-
-    table = pd.DataFrame(rows, columns=["module", "mutant", "verdict", "change"])
-    out.mkdir(parents=True, exist_ok=True)
-    table.drop(columns="change").to_csv(out / "mutants.csv", index=False)
-    killed = table.verdict.eq("killed")
+    counted = len(rows) - len(excused)
+    undecided = f" {sampled - len(rows)} are undecided." if len(rows) < sampled else ""
+    endless = sum(row.verdict == "timeout" for row in rows)
     lines = [
         "# Mutants of the modules that numbers rest on",
         "",
-        f"{killed.sum()} of {len(table)} sampled of {every} are killed by the module's own tests. "
-        "Written by `make mutants`.",
+        f"{len(rows)} mutants, sampled of {every}, each against its module's own tests: "
+        f"{len(excused)} change nothing that anybody could see, and of the other {counted} the "
+        f"tests see {dead.total()} ({dead.total() / max(counted, 1):.1%}), {endless} of them by "
+        f"never coming to an end.{undecided} Written by `make mutants`; `mutants.csv` says which "
+        "test saw which mutant.",
         "",
-        "| module | killed | of |",
-        "| --- | --- | --- |",
-        *(f"| {m} | {own.sum()} | {len(own)} |" for m, own in killed.groupby(table.module)),
-        "",
-        "## Survivors",
-        "",
+        "| module | mutants | equivalent | seen | |",
+        "| --- | --- | --- | --- | --- |",
+        *(
+            f"| {m} | {n} | {same[m]} | {dead[m]} | {dead[m] / max(n - same[m], 1):.0%} |"
+            for m, n in sorted(total.items())
+        ),
     ]
-    for row in table[~killed].itertuples():
-        lines += [f"`{row.mutant}` ({row.verdict})", "", "```diff", row.change.strip(), "```", ""]
-    (out / "mutants.md").write_text("\n".join(lines).rstrip() + "\n")
+    for title, some in (
+        ("Survivors", [row for row in alive if row not in excused]),
+        ("Equivalent", excused),
+    ):
+        lines += ["", f"## {title}"]
+        for row in some:
+            said = excused.get(row) or ("no test reaches it" if row.verdict == UNREACHED else "")
+            lines += ["", f"`{row.function}`{said and f': {said}'}", "", "```diff"]
+            lines += [changed(row.change), "```"]
+    return "\n".join(lines) + "\n"
+
+
+def changed(diff: str) -> str:
+    """The lines taken out and put in, without where and without what all have in front."""
+    return "\n".join(
+        f"{line[0]} {line[1:].strip()}" for line in diff.split("\n") if line[:1] in ("-", "+")
+    )
+
+
+def _module(row: Row) -> str:
+    return next(m for group in GROUPS for m in group.modules if row.function.startswith(f"{m}."))
 
 
 if __name__ == "__main__":
