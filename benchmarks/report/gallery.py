@@ -100,6 +100,7 @@ def _variant(
         "read": {k: _column(own, f"reading/{k}") for k in _KINDS},
         "second": {k: _column(own, f"second_reading/{k}") for k in _KINDS},
         "right": {k: _column(own, f"SeqAcc/{k}") for k in _KINDS},
+        "second_right": {k: _column(own, f"SeqAcc-second/{k}") for k in _KINDS},
         "likeness": {k: _column(own, f"NED/{k}") for k in _KINDS},
         "status": _column(own, "status"),
         "reason": _column(own, "reason"),

@@ -29,6 +29,14 @@ _SYSTEMS = {
     "dreamtext-original": "DreamText",
     "released": "DreamText",
 }
+# our data set -> what papers call it (8ch: its words of up to 8 characters)
+_DATA_SETS = {
+    "icdar13": ("ICDAR13", "ICDAR13-8ch"),
+    "textseg": ("TextSeg",),
+    "laion_ocr": ("LAION-OCR",),
+    "synthtext": ("SynthText",),
+}
+_UNTOLD = "unspecified"
 _CONFIDENCE = {
     "table": "read from the paper's own table",
     "summary": "read from a summary of the paper, not its table",
@@ -41,14 +49,18 @@ class Row:
     """What a paper says of one system on one data set.
 
     Attributes:
+        variants: the study's rows that are this system.
         values: by our metric's name.
         source: where it was read, and how sure that is.
+        alike: whether it may be of the study's own data set: the paper names that one, or none.
     """
 
     system: str
+    variants: tuple[str, ...]
     dataset: str
     values: dict[str, float]
     source: str
+    alike: bool
 
 
 @cache
@@ -64,24 +76,32 @@ def rows(study: Study, task: str) -> list[Row]:
 
     Those of an ablation belong to our own model at the paper's preset alone.
     """
-    found = []
-    seen = set()
+    variants: dict[tuple[str, str], list[str]] = {}
     for variant in study.variants:
         if variant.system in _SYSTEMS:
-            name, where = _SYSTEMS[variant.system], "main"
+            key = (_SYSTEMS[variant.system], "main")
         elif variant.system == "dreamtext" and study.preset == "paper":
-            name, where = variant.name, study.name
+            key = (variant.name, study.name)
         else:
             continue
-        if name in seen:
-            continue
-        seen.add(name)
+        variants.setdefault(key, []).append(variant.name)
+    found = []
+    named = _DATA_SETS.get(study.data, ())
+    for (name, where), own_variants in variants.items():
         known = table()
         known = known[(known.system == name) & (known.table == where) & (known.task == task)]
         for (dataset, source), own in known.groupby(["dataset", "source"], sort=False):
             by_name = own.set_index("metric").value
             values = {m: float(by_name[n]) for m, n in METRICS.items() if n in by_name}
             if values:
-                sure = _CONFIDENCE[own.confidence.iloc[0]]
-                found.append(Row(name, dataset, values, f"{source}: {sure}"))
+                found.append(
+                    Row(
+                        system=name,
+                        variants=tuple(own_variants),
+                        dataset=dataset,
+                        values=values,
+                        source=f"{source}: {_CONFIDENCE[own.confidence.iloc[0]]}",
+                        alike=bool(named) and dataset in (*named, _UNTOLD),
+                    )
+                )
     return found

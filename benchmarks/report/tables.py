@@ -3,10 +3,10 @@
 `benchmarks.report.render` turns them into Markdown, CSV, LaTeX and HTML.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from benchmarks.report import contrasts, published
+from benchmarks.report import contrasts, one_judge, published
 from benchmarks.report.panels import ALL
 from benchmarks.report.record import Record
 from benchmarks.report.render import Table
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _ARROWS = {"higher": "↑", "lower": "↓"}
 VALUE = "value"
 STRICT, FOLDED = "SeqAcc/raw", "SeqAcc-ci/raw"
+EITHER = "SeqAcc-either/"
 REAL = "real pictures"  # what the same measure gives for them: a ceiling, or a floor
 
 
@@ -61,9 +62,11 @@ def main_table(
         if len(real):
             grid.setdefault(REAL, {})[heads[metric], VALUE] = _number(real.iloc[0])
     notes += _other_samples(study, here)
-    for label, values, note in _published(study, task, metrics):
-        grid[label] = {(heads[m], VALUE): f"{value:g}" for m, value in values.items()}
-        notes.append(note)
+    for number, known in enumerate(published.rows(study, task), 1):
+        if stated := _as_shown(known, metrics):
+            for label, texts in _published(known, number, stated, by_key):
+                grid[label] = {(heads[m], VALUE): text for m, text in texts.items()}
+            notes.append(_source(known, number))
     labels, bold = list(grid), set()
     for metric in metrics:
         best, tied = leader(study, scores, task, metric)
@@ -78,6 +81,9 @@ def main_table(
     )
     named = here[here.metric.isin(metrics) & (here.backbone != "")]
     backbones = named.groupby("metric", sort=False).backbone.first()
+    for source in (m.removeprefix(EITHER) for m in metrics if m.startswith(EITHER)):
+        if alone := one_judge.note(study, scores.record, task, source):
+            notes.append(alone)
     notes.append("Measured by " + "; ".join(f"{m}: {b}" for m, b in backbones.items()) + ".")
     caption = _caption(study, scores, task)
     return Table(f"{task}: {family}", caption, frame, frozenset(bold), tuple(notes))
@@ -93,17 +99,39 @@ def _other_samples(study: Study, here: "pd.DataFrame") -> list[str]:
     ]
 
 
+def _as_shown(known: published.Row, metrics: Sequence[str]) -> dict[str, float]:
+    """A published row's values of these metrics; where SeqAcc in lower case is left out, because
+    it is SeqAcc itself, they stand beside that."""
+    folded = FOLDED not in metrics and FOLDED in known.values
+    values = {STRICT if m == FOLDED and folded else m: v for m, v in known.values.items()}
+    return {m: v for m, v in values.items() if m in metrics}
+
+
 def _published(
-    study: Study, task: str, metrics: Sequence[str]
-) -> Iterator[tuple[str, dict[str, float], str]]:
-    """Label, values and note of each published row with a value for these metrics."""
-    for number, known in enumerate(published.rows(study, task), 1):
-        folded = FOLDED not in metrics and FOLDED in known.values
-        values = {STRICT if m == FOLDED and folded else m: v for m, v in known.values.items()}
-        values = {m: v for m, v in values.items() if m in metrics}
-        if values:
-            note = f"[{number}] {known.dataset}. {known.source}. Other judge, other samples."
-            yield f"{known.system}, published [{number}]", values, note
+    known: published.Row, number: int, stated: Mapping[str, float], ours: Mapping[Any, Any]
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """Label and texts of a published row, and of a row a variant: ours minus what was published,
+    with the interval that ours has."""
+    yield f"{known.system}, published [{number}]", {m: f"{v:g}" for m, v in stated.items()}
+    for variant in known.variants if known.alike else ():
+        own = {m: ours[variant, m] for m in stated if (variant, m) in ours}
+        differences = {
+            m: _signed(row.value - stated[m], row.low - stated[m], row.high - stated[m])
+            for m, row in own.items()
+            if row.value == row.value
+        }
+        if differences:
+            yield f"{variant} - published [{number}]", differences
+
+
+def _source(known: published.Row, number: int) -> str:
+    """The note to a published row: where it was read, how sure that is, and what sets it apart."""
+    compared = (
+        "in a difference to it, the interval is that of our value alone"
+        if known.alike
+        else "another data set than ours, so no difference is given"
+    )
+    return f"[{number}] {known.dataset}. {known.source}. Other judge, other samples; {compared}."
 
 
 def block_table(study: Study, scores: Scores, summary: "pd.DataFrame", task: str) -> Table | None:

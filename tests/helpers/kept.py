@@ -84,6 +84,7 @@ def _images(rng: np.random.Generator, skill: float, n: int, task: str) -> pd.Dat
         word = _WORDS[i % len(_WORDS)]
         read = bool(rng.random() < skill)
         seen = word if read else "I" + word[1:]
+        other = "0" + word[1:] if i % 4 == 1 else word if i % 4 == 3 else seen  # the second judge
         lines.append(
             {
                 "id": f"{i:04d}",
@@ -97,8 +98,9 @@ def _images(rng: np.random.Generator, skill: float, n: int, task: str) -> pd.Dat
                 "status": "ok",
                 "reason": "",
                 **{f"reading/{kind}": seen for kind in ("raw", "composited")},
-                **{f"second_reading/{kind}": seen for kind in ("raw", "composited")},
+                **{f"second_reading/{kind}": other for kind in ("raw", "composited")},
                 **{f"SeqAcc/{kind}": float(read) for kind in ("raw", "composited")},
+                "SeqAcc-second/raw": float(other == word),
                 "SeqAcc-ci/raw": float(read),
                 "NED/raw": 1.0 if read else 1 - 1 / len(word),
                 "NED/composited": 1.0 if read else 1 - 1 / len(word),

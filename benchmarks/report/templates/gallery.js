@@ -55,16 +55,20 @@
     one.style.borderColor = about.hues[i % about.hues.length];
     return one;
   }));
-  const read = (variant, column) => variant.read[form.elements.kind.value][column];
-  const right = (variant, column) => {
-    const text = read(variant, column);
-    return text === null ? null : variant.right[form.elements.kind.value][column] ?? Number(text === task.samples[column].word);
+  const judged = (texts, rights) => (variant, column) => {
+    const kind = form.elements.kind.value, text = variant[texts][kind][column];
+    return text === null ? null : variant[rights][kind][column] ?? Number(text === task.samples[column].word);
+  };
+  const right = judged("read", "right"), rightBySecond = judged("second", "second_right");
+  const oneAlone = (variant, column) => {
+    const pair = [right(variant, column), rightBySecond(variant, column)];
+    return !pair.includes(null) && pair[0] !== pair[1];
   };
   const said = (variant, column) => {
     const kind = form.elements.kind.value;
     if (variant.status[column] && variant.status[column] !== "ok")
       return make("span", { className: "wrong", textContent: `${variant.status[column]}: ${variant.reason[column] || ""}` });
-    const first = read(variant, column), second = variant.second[kind][column];
+    const first = variant.read[kind][column], second = variant.second[kind][column];
     if (first === null) return make("span", { textContent: "not read" });
     const good = right(variant, column) === 1;
     const text = `${good ? "✓" : "✗"} ${first || "(nothing)"}` + (second !== null && second !== first ? ` / ${second || "(nothing)"}` : "");
@@ -134,7 +138,7 @@
     const most = (column) => Math.max(...variants.map((v) => right(v, column) ?? -1));
     const tests = [
       [form.elements.reading.value, { all: () => true, misread: (c) => least(c) === 0, read: (c) => most(c) === 1,
-        differ: (c) => least(c) === 0 && most(c) === 1 }],
+        differ: (c) => least(c) === 0 && most(c) === 1, alone: (c) => variants.some((v) => oneAlone(v, c)) }],
       [form.elements.font.value, { all: () => true, seen: (c) => task.samples[c].font_seen === true, unseen: (c) => task.samples[c].font_seen === false }],
     ];
     const length = form.elements.letters.value, words = form.elements.words.value;

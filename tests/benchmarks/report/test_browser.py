@@ -94,6 +94,18 @@ def test_the_gallery_filters_by_reading_length_font_and_word(opened):
     for value, test in asked.items():
         choose(opened, "reading", value)
         assert words(opened) == [w for w, r in zip(every, right, strict=True) if test(r)], value
+    for kind in ("raw", "composited"):  # with the second judge's scores, and by its readings alone
+        choose(opened, "kind", kind)
+        choose(opened, "reading", "alone")
+        read, second = (
+            [[text == word for text, word in zip(v[judge][kind], every, strict=True)]
+             for v in task["variants"]] for judge in ("read", "second")
+        )  # fmt: skip
+        assert read != second
+        alone = [any(a[i] != b[i] for a, b in zip(read, second, strict=True))
+                 for i in range(len(every))]  # fmt: skip
+        assert words(opened) == [w for w, one in zip(every, alone, strict=True) if one], kind
+        assert 0 < sum(alone) < len(every)
     choose(opened, "reading", "all")
     choose(opened, "letters", "3")
     assert {len(word) for word in words(opened)} == {3}

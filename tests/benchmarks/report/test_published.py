@@ -42,3 +42,18 @@ def test_an_ablation_at_the_papers_scale_is_and_notes_are_marked_as_such():
     assert [row.system for row in rows] == ["none", "balanced", "full"]
     assert rows[1].values == {"SeqAcc-ci/raw": 0.94, "FID/raw": 12.13, "mIoU": 0.722}
     assert all("third party's reading note, not on a table" in row.source for row in rows)
+
+
+def test_a_row_tells_whose_it_is_and_whether_it_may_be_of_the_same_data_set():
+    study = load_study("main").narrowed(overrides=("data.name=textseg",))
+    rows = published.rows(study, "reconstruction")
+    by = {(row.system, row.dataset): row for row in rows}
+    assert by["UDiffText", "TextSeg"].variants == (
+        *("udifftext-original", "udifftext"),
+        *("udifftext-refined", "udifftext-best10", "udifftext-both"),
+    )
+    assert by["UDiffText", "TextSeg"].alike
+    assert by["MOSTEL", "unspecified"].alike
+    assert not by["MOSTEL", "ICDAR13"].alike
+    world = load_study("main").narrowed(overrides=("data.name=embedded",))
+    assert not any(row.alike for row in published.rows(world, "reconstruction"))

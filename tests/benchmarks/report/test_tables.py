@@ -431,7 +431,78 @@ def test_published_rows_stand_with_their_source(record):
     assert table.frame.iloc[at].tolist() == ["0.94", ""]
     (note,) = [n for n in table.notes if n.startswith("[1]")]
     assert "SynthText. paper summary of arXiv 2405.14701: read from a summary" in note
+    assert "another data set than ours, so no difference is given" in note
+    assert not any(" - published" in label for label in table.frame.index)
     assert table.bold == {(0, 0)}  # two fixed systems may be told apart by their images
+
+
+def test_ours_minus_what_was_published_of_the_same_measure_and_data_set(tmp_path):
+    """MOSTEL reads .75 and .68 of ICDAR13 (reconstruction, UDiffText's Table 1); ours 7 of 10."""
+    record = record_of({("mostel", LOWER): FULL[:1], ("again", LOWER): NONE[:1]})
+    study = small_study(
+        variants=(
+            Variant(name="mostel", system="mostel"),
+            Variant(name="again", system="mostel"),
+            Variant(name="textctrl", system="textctrl"),
+        ),
+        overrides=("data.name=icdar13", "data.root=somewhere"),
+        reference="mostel",
+        primary=None,
+        secondary=(),
+        seeds=(0,),
+    )
+    table = made(study, record)["reconstruction: reading"]
+    column = table.frame.iloc[:, 0]
+    low, high = (float(x) for x in column["mostel"].split("[")[1].rstrip("]").split(", "))
+    assert [label for label in column.index if "published" in label] == [
+        *("MOSTEL, published [1]", "mostel - published [1]", "again - published [1]"),
+        *("MOSTEL, published [2]", "mostel - published [2]", "again - published [2]"),
+        "MOSTEL, published [3]",  # TextSeg: another data set than ours
+        "MOSTEL, published [4]",
+    ]
+    assert column["MOSTEL, published [1]"] == "0.75"
+    assert column["mostel - published [1]"] == f"-0.050 [{low - 0.75:+.3f}, {high - 0.75:+.3f}]"
+    assert column["mostel - published [2]"] == f"+0.020 [{low - 0.68:+.3f}, {high - 0.68:+.3f}]"
+    assert column["again - published [2]"].startswith("-0.680 [-0.680, ")
+    notes = [note for note in table.notes if note.startswith("[")]
+    assert notes[0] == (
+        "[1] ICDAR13-8ch. UDiffText Table 1 (arXiv 2312.04884): read from the paper's own table. "
+        "Other judge, other samples; in a difference to it, the interval is that of our value "
+        "alone."
+    )
+    assert "no difference is given" in notes[2]
+    results.write_tables(study, record, tmp_path)
+    for name in ("table.md", "table.html", "tables/reconstruction-reading.csv"):
+        assert "mostel - published [1]" in (tmp_path / name).read_text()
+        assert "-0.050 [" in (tmp_path / name).read_text()
+    tex = (tmp_path / "tables" / "reconstruction-reading.tex").read_text()
+    assert "mostel - published [1] & $-$0.050 [" in tex
+
+
+def test_words_that_one_judge_reads_alone_are_counted_over_seeds():
+    second = np.array([[1.0] * 5 + [0, 0, 0, 1, 0]] * 3)
+    second[1, 9] = np.nan  # a picture that was not read
+    record = record_of(
+        {
+            **{("none", m): NONE for m in (READ, "SeqAcc-second/raw", "SeqAcc-either/raw")},
+            ("full", READ): FULL,
+            ("full", "SeqAcc-second/raw"): second,
+            ("full", "SeqAcc-either/raw"): np.maximum(FULL, second),
+        }
+    )
+    study = small_study(
+        variants=(Variant(name="none"), Variant(name="full")),
+        metrics=(READ, "SeqAcc-either/raw"),
+        primary=None,
+        secondary=(),
+    )
+    assert (
+        "raw, read by the first judge alone, and by the second: none 0 and 0 of 30; full 6 and 3 "
+        "of 29."
+    ) in made(study, record)["reconstruction: reading"].notes
+    alone = replace(study, metrics=(READ,))  # the two judges are not compared there
+    notes = made(alone, record)["reconstruction: reading"].notes
+    assert not any("by the first judge alone" in note for note in notes)
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
