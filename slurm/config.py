@@ -38,6 +38,7 @@ class Resources:
     tasks_per_node: int = 1  # one process each; for training on several GPUs: one per GPU
     parallel: int = 16  # jobs of one stage that may run at the same time
     runs_per_job: int = 1  # short tasks that one job does, one after the other
+    shards: int = 1  # jobs that share one task, where its program can; whoever makes tasks asks
     warning_s: int = 90  # USR2 comes this long before the time limit
     python: str = ""  # interpreter on the nodes; empty: the one that submits
     container: str = ""  # words in front of the program: apptainer exec --nv image.sif
@@ -50,7 +51,7 @@ class Resources:
 
     def __post_init__(self) -> None:
         at_least_one = ("time_min", "cpus_per_task", "nodes", "tasks_per_node", "parallel")
-        for name in (*at_least_one, "runs_per_job"):
+        for name in (*at_least_one, "runs_per_job", "shards"):
             if getattr(self, name) < 1:
                 raise SlurmInputError(f"{name} must be at least 1, but is {getattr(self, name)}")
         for name in ("mem_gb", "gpus", "warning_s", "max_queued"):
@@ -119,6 +120,12 @@ class ClusterConfig:
         gpus: int | str = f"{kind}:1" if kind else 1
         custom = _ALONE | {"gpus_per_node": gpus if asked.gpus else 0}
         return dataclasses.replace(self, customs={**self.customs, **dict.fromkeys(stages, custom)})
+
+    def with_stage_like(self, stage: str, model: str) -> "ClusterConfig":
+        """With another stage that asks for what stage `model` asks for."""
+        sections = {**self.stages, stage: self.stages.get(model, {})}
+        customs = {**self.customs, stage: self.customs.get(model, {})}
+        return dataclasses.replace(self, stages=sections, customs=customs)
 
     def keeping(self, *variables: str) -> "ClusterConfig":
         """With further environment variables of the submitting shell handed on to every job."""

@@ -1,9 +1,9 @@
 """Tasks -> job arrays and their dependencies.
 
 One array per stage and size of request. Where every task of an array needs exactly one task of
-another, both are put in the same order and the dependency is element by element (`aftercorr`):
-a cell is sampled as soon as it is trained. Everywhere else an array waits for whole arrays to end
-(`afterany`), and a task whose parent failed then finds that out by itself.
+each of some others, all are put in the same order and the dependency is element by element
+(`aftercorr`): a cell is sampled as soon as it is trained. Everywhere else an array waits for whole
+arrays to end (`afterany`), and a task whose parent failed then finds that out by itself.
 """
 
 from collections import defaultdict
@@ -22,9 +22,15 @@ class Array:
     stage: str
     resources: Resources
     tasks: tuple[Task, ...]
-    corresponds: int | None = None  # element k after element k of this array succeeded
+    corresponds: tuple[int, ...] = ()  # element k after element k of these arrays succeeded
     follows: tuple[int, ...] = ()  # after these arrays ended
     external: tuple[str, ...] = ()  # after these jobs, already in the queue, ended
+    beside: int = 1  # arrays of one stage that run side by side, this one among them
+
+    @property
+    def parallel(self) -> int:
+        """Its share of the jobs of a stage that may run at the same time."""
+        return max(1, self.resources.parallel // self.beside)
 
     @property
     def elements(self) -> int:
@@ -64,11 +70,12 @@ def arrange(
     for task in _by_descendants(tasks, parents):
         groups[levels[task.folder], task.stage, repr(resources(task))].append(task)
     for _, group in sorted(groups.items(), key=lambda item: item[0][0]):
-        for members, corresponds in _columns(group, parents, place, queued):
+        columns = list(_columns(group, parents, place, queued))
+        for members, corresponds in columns:
             size = resources(members[0]).runs_per_job
-            if corresponds is not None and size != arrays[corresponds].resources.runs_per_job:
-                corresponds = None  # its elements hold other tasks
-            before = {place[p][0] for t in members for p in parents[t.folder]} - {corresponds}
+            if any(size != arrays[k].resources.runs_per_job for k in corresponds):
+                corresponds = ()  # its elements hold other tasks
+            before = {place[p][0] for t in members for p in parents[t.folder]} - {*corresponds}
             outside = {queued[p] for t in members for p in t.after if p in queued}
             for position, task in enumerate(members):
                 place[task.folder] = (len(arrays), position)
@@ -80,6 +87,7 @@ def arrange(
                     corresponds=corresponds,
                     follows=tuple(sorted(before)),
                     external=tuple(sorted(outside)),
+                    beside=len(columns),
                 )
             )
     return _split(arrays, max_size)
@@ -127,26 +135,28 @@ def _columns(
     parents: Mapping[str, Sequence[str]],
     place: Mapping[str, tuple[int, int]],
     queued: Mapping[str, str],
-) -> Iterable[tuple[list[Task], int | None]]:
-    """Parts of a group, each with the array it can follow element by element (or None)."""
-    columns: dict[tuple[int, int], dict[int, Task]] = defaultdict(dict)
+) -> Iterable[tuple[list[Task], tuple[int, ...]]]:
+    """Parts of a group, each with the arrays it can follow element by element."""
+    columns: dict[tuple[tuple[int, ...], int], dict[int, Task]] = defaultdict(dict)
     rest: list[Task] = []
-    seen: dict[str, int] = defaultdict(int)
+    seen: dict[tuple[str, ...], int] = defaultdict(int)
     for task in group:
-        above = parents[task.folder]
-        if len(above) == 1 and not any(p in queued for p in task.after):
-            array, position = place[above[0]]
-            columns[array, seen[above[0]]][position] = task
-            seen[above[0]] += 1
+        above = tuple(sorted(parents[task.folder]))
+        positions = {place[p][1] for p in above}
+        arrays = tuple(sorted({place[p][0] for p in above}))
+        one_of_each = len(positions) == 1 and len(arrays) == len(above)
+        if one_of_each and not any(p in queued for p in task.after):
+            columns[arrays, seen[above]][positions.pop()] = task
+            seen[above] += 1
         else:
             rest.append(task)
-    for (array, _), members in columns.items():
+    for (arrays, _), members in columns.items():
         if sorted(members) == list(range(len(members))):
-            yield [members[k] for k in range(len(members))], array
+            yield [members[k] for k in range(len(members))], arrays
         else:
             rest.extend(members.values())
     if rest:
-        yield rest, None
+        yield rest, ()
 
 
 def _split(arrays: list[Array], max_size: int) -> list[Array]:
@@ -162,20 +172,14 @@ def _split(arrays: list[Array], max_size: int) -> list[Array]:
         step = max_size * array.resources.runs_per_job
         for number, start in enumerate(range(0, len(array.tasks), step)):
             tasks = array.tasks[start : start + step]
-            corresponds = None if array.corresponds is None else where[array.corresponds][number]
+            corresponds = tuple(where[k][number] for k in array.corresponds)
             before = [*follows, *where[-1][-1:]]
-            piece = Array(array.stage, array.resources, tasks)
-            # `aftercorr` needs two arrays; a single element is a plain job.
-            if corresponds is not None and 1 in (piece.elements, pieces[corresponds].elements):
-                before.append(corresponds)
-                corresponds = None
-            pieces.append(
-                replace(
-                    piece,
-                    corresponds=corresponds,
-                    follows=tuple(sorted(set(before))),
-                    external=array.external,
-                )
-            )
+            piece = replace(array, tasks=tasks)
+            # `aftercorr` needs arrays; a single element is a plain job.
+            if 1 in (piece.elements, *(pieces[k].elements for k in corresponds)):
+                before.extend(corresponds)
+                corresponds = ()
+            ordered = tuple(sorted(set(before)))
+            pieces.append(replace(piece, corresponds=corresponds, follows=ordered))
             where[-1].append(len(pieces) - 1)
     return pieces

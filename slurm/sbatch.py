@@ -87,8 +87,7 @@ def _executor(
     executor = SlurmExecutor(home / "jobs", max_num_timeout=10**6, python=command)
     conditions = [f"afterany:{job}" for job in array.external]
     conditions += [f"afterany:{ids[index]}" for index in array.follows]
-    if array.corresponds is not None:
-        conditions.append(f"aftercorr:{ids[array.corresponds]}")
+    conditions += [f"aftercorr:{ids[index]}" for index in array.corresponds]
     options = {
         "partition": r.partition,
         "account": r.account,
@@ -108,7 +107,7 @@ def _executor(
         ntasks_per_node=r.tasks_per_node,
         cpus_per_task=r.cpus_per_task,
         signal_delay_s=r.warning_s,
-        array_parallelism=r.parallel,
+        array_parallelism=array.parallel,
         comment=token,
         wckey=None,
         setup=_setup(code, r.setup, judge if array.tasks else ""),

@@ -239,7 +239,7 @@ def _test_only(arrays: Sequence[layout.Array], home: Path, name: str, code: Path
         if repr(array.resources) in seen:
             continue
         seen.add(repr(array.resources))
-        alone = dataclasses.replace(array, corresponds=None, follows=(), external=())
+        alone = dataclasses.replace(array, corresponds=(), follows=(), external=())
         text = sbatch.text(alone, home, name, code, "test", {})
         with tempfile.NamedTemporaryFile("w", suffix=".sh") as file:
             file.write(text)

@@ -122,7 +122,8 @@ def submit(
     if not todo:
         typer.echo(f"nothing to submit: all {len(selection.cells)} cells are kept")
         return
-    tasks, home = grid.tasks(todo), grid.home(selection.root)
+    tasks = grid.tasks_in_shares(todo, config.resources("sample").shards)
+    home = grid.home(selection.root)
     if dry_run:
         for text in slurm_submit.dry_run(
             tasks, home=home, name=selection.study.name, config=config
@@ -133,7 +134,7 @@ def submit(
     elif on == "local":
         run_here(selection, out, parallel, snapshot.take(_project(), home / "snapshots"))
     else:
-        _run_inline(selection, todo, tasks, out)
+        _run_inline(selection, todo, grid.tasks(todo), out)
 
 
 @app.command()
@@ -206,7 +207,7 @@ def retry(
         raise UserError("say what to send again: study retry NAME --failed")
     config = cluster_config(cluster, ask)
     todo = grid.distinct_runs(selection.cells)
-    tasks = grid.tasks(todo)
+    tasks = grid.tasks_in_shares(todo, 1)
     again = [task for task in tasks if task.failed and not task.done]
     if not again:
         typer.echo("no run has failed")
@@ -253,21 +254,25 @@ def _send(
     from benchmarks.launch import estimate
     from benchmarks.launch import tasks as grid
     from benchmarks.launch.preflight import refuse_uneven_batches
-    from slurm.submit import submit
+    from slurm.submit import make_folder, submit
 
     refuse_uneven_batches((run for run in runs if run.state != "done"), config)
     _tell_disk(estimate.plan(runs, config), selection.root)
     by_name = {run.name: run for run in runs}
+
+    def prepare(task: "Task") -> object:
+        return by_name[task.name].prepare() if task.name in by_name else make_folder(task)
+
     folder = selection.results_folder(out).resolve()
     sent = submit(
-        grid.tasks(runs),
+        grid.tasks_in_shares(runs, config.resources("sample").shards),
         home=grid.home(selection.root),
         name=selection.study.name,
         config=config,
         project=_project(),
         collect=_report_command(selection, folder),
         mem_gb=mem_gb,
-        prepare=lambda task: by_name[task.name].prepare(),
+        prepare=prepare,
     )
     _tell_sent(sent, folder)
 

@@ -99,12 +99,12 @@ class Selection:
     def outline(self) -> "Outline":
         """The names of the runs that the selection's cells need, kept ones left out, remembered
         from an earlier call where that is sure."""
-        from benchmarks.launch.outline import recall
+        from benchmarks.launch.outline import recall, with_shards
         from benchmarks.launch.tasks import distinct_runs
 
         asked = {k: v for k, v in asdict(self).items() if k != "runs"}
         asked["kept"] = sorted(path.name for path in self.store.glob("score-*"))
-        return recall(asked, self.root, lambda: distinct_runs(self.cells))
+        return with_shards(recall(asked, self.root, lambda: distinct_runs(self.cells)))
 
     def results_folder(self, out: Path | None) -> Path:
         """`out`, else `results/<study>`, with the preset and the data set behind it if they are
@@ -160,30 +160,44 @@ def root_of(runs: Path | None) -> Path:
 def cluster_config(cluster: Path | None, ask: list[str] | None) -> "ClusterConfig":
     """The cluster file, or `cluster.toml` here if there is one, with overrides.
 
-    Sampling and scoring are one process each, with a GPU where training has some.
+    Sampling and scoring are one process each, with a GPU where training has some. A share of a
+    sampling asks for what a sampling asks for.
     """
+    from benchmarks.launch.tasks import SHARD
     from benchmarks.runs.folder import STAGES
+    from dreamtext.errors import UserError
     from slurm.config import load
 
     if cluster is None and Path("cluster.toml").exists():
         cluster = Path("cluster.toml")
     config = load(cluster).override(ask or [])
     config.refuse_unknown_stages(STAGES)
-    return config.with_single("train", ("sample", "score")).keeping("DREAMTEXT_*")
+    sharing = {stage for stage, section in config.stages.items() if "shards" in section}
+    if "shards" in config.defaults or sharing - {"sample"}:
+        raise UserError(
+            "only sampling can be shared among jobs: say shards in [stage.sample], or "
+            "--ask sample.shards=4"
+        )
+    config = config.with_single("train", ("sample", "score")).keeping("DREAMTEXT_*")
+    return config.with_stage_like(SHARD, "sample")
 
 
 def find_run(text: str, root: Path) -> Path:
-    """A run's folder from its path, its name, or the beginning of its name.
+    """The folder of a run, or of a share of one, from its path, its name, or its beginning.
 
     Raises:
         UserError: no run is called so, or several are.
     """
-    from benchmarks.runs.folder import SPEC
+    from benchmarks.runs.folder import SHARDS, SPEC
     from dreamtext.errors import UserError
 
     if (Path(text) / SPEC).exists():
         return Path(text).resolve()
-    found = sorted(path.parent for path in root.glob(f"{text.rstrip('*')}*/{SPEC}"))
+    name, dot, share = text.rstrip("*").partition(".")
+    if dot:  # of a sampling: sample-3f2a.0-of-4
+        found = sorted(root.glob(f"{name}*/{SHARDS}/{name}*.{share}*"))
+    else:
+        found = sorted(path.parent for path in root.glob(f"{name}*/{SPEC}"))
     if len(found) == 1:
         return found[0]
     if found:

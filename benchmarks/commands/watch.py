@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from slurm.status import TaskStatus
 
 _STATES = ("new", "queued", "running", "hung", "lost", "cancelled", "failed", "done")
+_UNITS = {"shard": "image"}  # what a task's log counts, if not steps
 
 
 @app.command()
@@ -110,6 +111,7 @@ def _surroundings(folder: Path) -> list[str]:
 
 def _lines(found: "Sequence[TaskStatus]", titles: Mapping[str, str], everything: bool) -> list[str]:
     from benchmarks.launch.pulse import goes
+    from benchmarks.launch.tasks import title
     from slurm.status import counts
 
     lines = [f"{'stage':8}" + "".join(f"{state:>11}" for state in _STATES)]
@@ -125,7 +127,7 @@ def _lines(found: "Sequence[TaskStatus]", titles: Mapping[str, str], everything:
         training = one.task.stage == "train" and one.state in ("running", "hung")
         said, picture = goes(Path(one.task.folder)) if training else ([], None)
         parts = [
-            f"step {last['step']}" if "step" in last else "",
+            f"{_UNITS.get(one.task.stage, 'step')} {last['step']}" if "step" in last else "",
             f"{rate:.1f} steps/s" if rate else "",
             f"loss {loss:.4f}" if isinstance(loss, float) else "",
             *said,
@@ -134,7 +136,7 @@ def _lines(found: "Sequence[TaskStatus]", titles: Mapping[str, str], everything:
             one.detail,
         ]
         what = ", ".join(part for part in parts if part)
-        lines.append(f"{one.state:9} {one.task.name}  {titles[one.task.folder]}: {what[:200]}")
+        lines.append(f"{one.state:9} {one.task.name}  {title(one.task, titles)}: {what[:200]}")
         if picture:
             lines[-1] += f", {picture}"
     if not everything and len(rows) > 60:

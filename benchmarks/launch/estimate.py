@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.launch.tasks import home
-from benchmarks.runs.folder import SPEC, STAGES
+from benchmarks.runs.folder import SPEC, STAGES, shards
 from slurm.attempts import ATTEMPTS, Spent, spent
 from slurm.task import DONE
 
@@ -86,7 +86,7 @@ def plan(runs: Sequence["Run"], config: "ClusterConfig") -> Plan:
     for run in runs:
         state = run.state
         states[run.stage][state] = states[run.stage].get(state, 0) + 1
-        costs[run.stage] += spent([run.folder])
+        costs[run.stage] += spent([run.folder, *shards(run.folder)])
         if state in ("missing", "started"):
             to_run[run.stage].append(run)
     past = Past(runs[0].root, probe_root(runs[0].root)) if any(to_run.values()) else None
@@ -145,8 +145,9 @@ def spent_by_variant(cells: Iterable["Cell"]) -> dict[str, Spent]:
     """What each row of the table has cost so far; a run that two rows share counts for both."""
     folders: dict[str, dict[Path, None]] = {}
     for cell in cells:
-        folders.setdefault(cell.variant.name, {}).update({run.folder: None for run in cell.runs})
-    return {name: spent(list(own)) for name, own in folders.items()}
+        own = [folder for run in cell.runs for folder in (run.folder, *shards(run.folder))]
+        folders.setdefault(cell.variant.name, {}).update(dict.fromkeys(own))
+    return {name: spent(list(all_)) for name, all_ in folders.items()}
 
 
 class Past:
@@ -168,8 +169,8 @@ class Past:
                 key, amount = _kind(spec["stage"], spec["settings"])
                 if "bytes" in done:
                     self._disk[key] = (done["bytes"], done["peak_bytes"])
-                if _resumed(folder):
-                    continue  # DONE tells only how long the last attempt took
+                if _resumed(folder) or shards(folder):
+                    continue  # DONE tells only how long the last attempt took, of one process
             except (OSError, ValueError, KeyError):
                 continue
             self._times.setdefault(key, []).append(seconds / amount)

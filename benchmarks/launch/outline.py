@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +42,13 @@ def outline(runs: Sequence["Run"]) -> Outline:
     tasks = grid.tasks(runs)
     titles = {task.folder: run.title for task, run in zip(tasks, runs, strict=True)}
     return Outline(tasks, titles, grid.steps(runs))
+
+
+def with_shards(whole: Outline) -> Outline:
+    """With the shares that samplings were begun in: the folders know them, not the study."""
+    from benchmarks.launch.tasks import divided
+
+    return replace(whole, tasks=[part for task in whole.tasks for part in divided(task)])
 
 
 def recall(asked: Mapping[str, Any], root: Path, find: Callable[[], Sequence["Run"]]) -> Outline:

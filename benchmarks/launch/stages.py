@@ -1,20 +1,25 @@
 """A cell of a table: train -> sample -> score, each in its run folder, each resumable."""
 
+import json
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.launch.preflight import refuse_without_gpus
 from benchmarks.runs import provenance
-from benchmarks.runs.folder import MANIFEST, PER_IMAGE, SCORES, Run, load, state
+from benchmarks.runs.folder import MANIFEST, PER_IMAGE, SCORES, Run, load, shard, shards, state
 from benchmarks.runs.manifest import Benchmark, open_samples
-from benchmarks.runs.work import AlreadyDone, leads, working
+from benchmarks.runs.work import AlreadyDone, leads, settling, working
 from dreamtext.configs.schema import from_dict, to_dict
 from dreamtext.configs.sections import Config
 from dreamtext.errors import RunError, UserError
-from dreamtext.files import write_json, write_text
+from dreamtext.files import LOG, refuse_if_overtaken, write_json, write_text
 from slurm import ranks
+from slurm.task import DONE, is_done
 
 if TYPE_CHECKING:
     from benchmarks.samples.painting import Painter, Share
@@ -99,7 +104,8 @@ def train_stage(run: Run, should_stop: ShouldStop) -> None:
 
 def paint_shard(run: Run, text: str, should_stop: ShouldStop = lambda: False) -> None:
     """Paint the share "I/N" of a sampling into its folder, beside others that paint theirs, and
-    leave it to be finished by `execute`, which paints what is missing.
+    leave it to be finished by `execute`, which paints what is missing. The share has a folder of
+    its own, which says how far it is and how it ended.
 
     Raises:
         UserError: the run is no sampling, or there is no such share.
@@ -110,18 +116,39 @@ def paint_shard(run: Run, text: str, should_stop: ShouldStop = lambda: False) ->
     share = Share.parse(text)
     if run.stage != "sample":
         raise UserError(f"{run.name} is a {run.stage} run; only sampling has shards")
-    if run.state == "done":
+    if run.state == "done" or not leads():
+        return
+    folder = shard(run.folder, share.number, share.of)
+    folder.mkdir(parents=True, exist_ok=True)
+    if is_done(folder):
         return
     _refuse_unfinished_parents(run)
-    refuse_without_gpus()
-    sample_stage(run, should_stop, share)
+    with suppress(AlreadyDone), settling(folder, lambda: is_done(folder)) as found:
+        refuse_without_gpus()
+        from dreamtext import devices
+
+        found |= {"computing": devices.describe(), "job": provenance.job()}
+        sample_stage(run, should_stop, share, partial(_log_images, folder / LOG))
 
 
-def sample_stage(run: Run, should_stop: ShouldStop, share: "Share | None" = None) -> None:
+def _log_images(log: Path, painted: int) -> None:
+    """A share's line for `study status`, and for the launcher to see that it gets on."""
+    refuse_if_overtaken()
+    with log.open("a") as file:
+        file.write(json.dumps({"step": painted, "time": time.time()}) + "\n")
+
+
+def sample_stage(
+    run: Run,
+    should_stop: ShouldStop,
+    share: "Share | None" = None,
+    tell: Callable[[int], None] = lambda painted: None,
+) -> None:
     """Paint the samples of a run's manifest, by the model it comes after or by another system.
 
     Args:
         share: what this process paints; by default its own of the job's tasks.
+        tell: told how many samples of the share are painted.
 
     Raises:
         RunError: the data set changed since the run was planned.
@@ -139,9 +166,11 @@ def sample_stage(run: Run, should_stop: ShouldStop, share: "Share | None" = None
     share = share or Share(number=ranks.rank(), of=ranks.size(), finishes=leads())
     if share.finishes:
         write_json(run.folder / MANIFEST, {**to_dict(manifest), "hash": manifest.hash})
+        if done := [json.loads((s / DONE).read_text()) for s in shards(run.folder) if is_done(s)]:
+            provenance.record(run, shards=done)
     dataset = open_samples(config.data, manifest)
     painter = _painter(run, config, record=share.finishes)
-    paint(painter, manifest, dataset, run.folder, should_stop, share)
+    paint(painter, manifest, dataset, run.folder, should_stop, share, tell)
 
 
 def _painter(run: Run, config: Config, record: bool) -> "Painter":

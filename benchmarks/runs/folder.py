@@ -4,6 +4,7 @@
     provenance.json    the code, environment and hardware of its last start
     log.jsonl, checkpoints/, validation/, model/       of a training
     manifest.json, samples.jsonl and pictures          of a sampling (`benchmarks.samples`)
+    shards/<run>.<I>-of-<N>/                           of each share of one that is shared
     scores.json, per_image.csv                         of a scoring
     DONE.json | FAILED.json                            how it ended
 
@@ -37,6 +38,7 @@ SCORES = "scores.json"
 PER_IMAGE = "per_image.csv"
 # What a stage that is done has left; without it, DONE.json is not believed.
 MAKES = {"train": (f"{MODEL}/model.safetensors",), "sample": ("samples.jsonl",), "score": (SCORES,)}
+SHARDS = "shards"
 OUTPUT = "output.log"  # what a stage started by `study run` printed
 
 
@@ -145,6 +147,21 @@ class Run:
     def failure(self) -> dict[str, Any]:
         """Of a run that failed: `error`, `message`, `traceback`, `attempts`; else empty."""
         return read_failure(self.folder)
+
+
+def shard(folder: Path, number: int, of: int) -> Path:
+    """The folder of one share of a sampling: who works on it, how far it is, how it ended."""
+    return folder / SHARDS / f"{folder.name}.{number}-of-{of}"
+
+
+def shards(folder: Path) -> list[Path]:
+    """The shares that a sampling was begun in, in order; of several divisions the finest."""
+    try:
+        found = [name.rpartition(".")[2].split("-of-") for name in os.listdir(folder / SHARDS)]
+    except OSError:
+        return []
+    of = max((int(of) for _, of in found), default=0)
+    return [shard(folder, number, of) for number in range(of)]
 
 
 def load(folder: Path) -> Run:

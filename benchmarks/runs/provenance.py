@@ -31,7 +31,7 @@ def collect(run: Run) -> dict[str, Any]:
         "packages": versions,
         "machine": {"processor": platform.machine(), "cores": os.cpu_count()},
         "threads": os.environ.get("OMP_NUM_THREADS", "all"),
-        "job": _job(),
+        "job": job(),
         "seed": run.settings.get("seed"),
         # Without the folders of this machine: where they lie decides nothing.
         "command": [Path(word).name if Path(word).is_absolute() else word for word in sys.argv],
@@ -49,8 +49,8 @@ def code() -> dict[str, Any]:
     return describe(Path(__file__).resolve().parents[2])
 
 
-def _job() -> dict[str, Any]:
-    """The SLURM job that the run is done by; empty outside of SLURM."""
+def job() -> dict[str, Any]:
+    """The SLURM job that this process belongs to; empty outside of SLURM."""
     if not job_id():
         return {}
     return {

@@ -5,7 +5,7 @@ import os
 import shutil
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -51,14 +51,33 @@ def working(run: Run) -> Iterator[None]:
     if not leads():
         yield
         return
+    with settling(folder, lambda: run.state == "done") as found:
+        write_json(folder / PROVENANCE, provenance.collect(run))
+        yield
+        refuse_if_overtaken()
+        peak = _size(folder)
+        if run.stage == "train" and (run.model / "model.safetensors").exists():
+            # What is done is never resumed; at the paper's size they are 30 GB.
+            shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+        found |= {"bytes": _size(folder), "peak_bytes": peak}
+
+
+@contextmanager
+def settling(folder: Path, done: Callable[[], bool]) -> Iterator[dict[str, Any]]:
+    """Hold a folder while work in it is done; its end is told as `working` tells a run's. What is
+    put into the values given stands in DONE.json.
+
+    Raises:
+        LeaseHeld, Interrupted, AlreadyDone: as `working`.
+    """
     began, cpu = time.time(), time.process_time()
     with Lease(folder) as lease:
-        if run.state == "done":
+        if done():
             raise AlreadyDone(f"{folder} was finished by another process in the meantime")
+        found: dict[str, Any] = {}
         with writing_while(lease.confirm):
-            write_json(folder / PROVENANCE, provenance.collect(run))
             try:
-                yield
+                yield found
             except (Interrupted, KeyboardInterrupt):
                 raise
             except BaseException as error:
@@ -66,13 +85,9 @@ def working(run: Run) -> Iterator[None]:
                 raise
             refuse_if_overtaken()
             (folder / FAILED).unlink(missing_ok=True)
-            peak = _size(folder)
-            if run.stage == "train" and (run.model / "model.safetensors").exists():
-                # What is done is never resumed; at the paper's size they are 30 GB.
-                shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
-            done = {"finished": time.time(), "seconds": time.time() - began}
-            done["cpu_seconds"] = time.process_time() - cpu
-            write_json(folder / DONE, done | {"bytes": _size(folder), "peak_bytes": peak})
+            took = {"finished": time.time(), "seconds": time.time() - began}
+            took["cpu_seconds"] = time.process_time() - cpu
+            write_json(folder / DONE, took | found)
 
 
 def _size(folder: Path) -> int:

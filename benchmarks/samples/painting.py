@@ -54,6 +54,11 @@ class Share:
             )
         return cls(number=int(number), of=int(of), finishes=False)
 
+    def painted(self, manifest: Manifest, folder: Path) -> int:
+        """How many entries of its own chunks are painted."""
+        own = [chunk for chunk in writer.chunks(manifest) if chunk.number % self.of == self.number]
+        return sum(len(chunk.entries) for chunk in own if chunk.path(folder).exists())
+
     def order(self, left: Sequence[Chunk]) -> list[Chunk]:
         """Its own chunks; whoever finishes then takes the others' from the end, where they are
         the last to come."""
@@ -85,12 +90,14 @@ def paint(
     folder: Path,
     should_stop: Callable[[], bool] = lambda: False,
     share: Share | None = None,
+    tell: Callable[[int], None] = lambda painted: None,
 ) -> None:
     """Paint every entry of a manifest that `folder` lacks, and write the sample folder.
 
     Args:
         share: what this process paints of it, if there are several. Whoever is asked once for
             everything (`at_once`) cannot be shared: the one that finishes does all.
+        tell: told, before and after every part, how many entries of its share are painted.
 
     Raises:
         Interrupted: asked to stop; finished parts are kept.
@@ -103,6 +110,7 @@ def paint(
     if painter.at_once:
         groups = [sorted(left, key=lambda chunk: chunk.number)] if left and share.finishes else []
     done = len(manifest.entries) - sum(len(chunk.entries) for chunk in left)
+    tell(share.painted(manifest, folder))
     with tqdm(total=len(manifest.entries), initial=done, desc="sampling", unit=" images") as bar:
         for group in groups:
             if should_stop():
@@ -110,6 +118,7 @@ def paint(
             wanted = {chunk.number for chunk in writer.missing(manifest, folder)}
             if wanted & {chunk.number for chunk in group}:  # else another has been faster
                 _paint_group(painter, group, dataset, folder)
+            tell(share.painted(manifest, folder))
             bar.update(sum(len(chunk.entries) for chunk in group))
     if share.finishes:
         writer.assemble(manifest, dataset, folder)

@@ -28,9 +28,9 @@ def chains(count: int) -> list[Task]:
 def test_chains_become_one_array_per_stage_element_by_element():
     arrays = arrange(chains(5), resources, 1001)
     assert [(a.stage, len(a.tasks), a.corresponds, a.follows) for a in arrays] == [
-        ("train", 5, None, ()),
-        ("sample", 5, 0, ()),
-        ("score", 5, 1, ()),
+        ("train", 5, (), ()),
+        ("sample", 5, (0,), ()),
+        ("score", 5, (1,), ()),
     ]
 
 
@@ -39,13 +39,36 @@ def test_two_benchmarks_per_training_each_follow_their_own_training():
     for k in range(3):
         tasks += [Task(f"/{b}{k}", ("x",), "sample", (f"/t{k}",)) for b in "ab"]
     arrays = arrange(tasks, resources, 1001)
-    assert [a.corresponds for a in arrays] == [None, 0, 0]
+    assert [a.corresponds for a in arrays] == [(), (0,), (0,)]
+    assert [a.parallel for a in arrays] == [16, 8, 8]
+
+
+def test_what_several_tasks_are_to_make_follows_all_of_them_element_by_element():
+    """Three shards of each of four samplings, and what puts them together."""
+    tasks = [task for task in chains(4) if task.stage == "train"]
+    for k in range(4):
+        shards = tuple(f"/s{k}/{number}" for number in range(3))
+        tasks += [Task(folder, ("x",), "shard", (f"/t{k}",)) for folder in shards]
+        tasks.append(Task(f"/s{k}", ("x",), "sample", (f"/t{k}", *shards)))
+    arrays = arrange(tasks, resources, 1001)
+    assert [(a.stage, a.elements, a.corresponds) for a in arrays] == [
+        ("train", 4, ()),
+        *[("shard", 4, (0,))] * 3,
+        ("sample", 4, (0, 1, 2, 3)),
+    ]
+    assert [a.parallel for a in arrays] == [16, 5, 5, 5, 16]
+    # Trained already, all shards fit into one array; what puts them together waits for it.
+    arrays = arrange([t for t in tasks if t.stage != "train"], resources, 1001)
+    assert [(a.stage, a.elements, a.corresponds, a.follows) for a in arrays] == [
+        ("shard", 12, (), ()),
+        ("sample", 4, (), (0,)),
+    ]
 
 
 def test_cells_whose_training_is_done_do_not_wait():
     tasks = [t for t in chains(4) if t.folder not in ("/t1", "/t3")]
     arrays = arrange(tasks, resources, 1001)
-    first = [a for a in arrays if a.corresponds is None and not a.follows]
+    first = [a for a in arrays if not a.corresponds and not a.follows]
     assert {t.folder for a in first for t in a.tasks} == {"/t0", "/t2", "/s1", "/s3"}
 
 
@@ -55,7 +78,7 @@ def test_limit_splits_arrays_and_the_pieces_run_one_after_the_other():
     assert [len(arrays[k].tasks) for k in train] == [2, 2, 1]
     assert [arrays[k].follows for k in train] == [(), (train[0],), (train[1],)]
     last_sample = max(k for k, a in enumerate(arrays) if a.stage == "sample")
-    assert arrays[last_sample].corresponds is None  # a single task is no array
+    assert arrays[last_sample].corresponds == ()  # a single task is no array
     assert train[2] in arrays[last_sample].follows
 
 
@@ -71,7 +94,7 @@ def test_parent_in_the_queue_is_waited_for():
     tasks = [t for t in chains(2) if t.stage == "sample"]
     (array,) = arrange(tasks, resources, 1001, {"/t0": "77_0", "/t1": "77_1"})
     assert array.external == ("77_0", "77_1")
-    assert array.corresponds is None
+    assert array.corresponds == ()
 
 
 def test_circle_is_named():
@@ -108,7 +131,7 @@ def test_every_task_once_and_after_all_it_needs(tasks, limit, per_train, per_sam
 
     def waits_for(index: int) -> set[int]:
         array = arrays[index]
-        direct = set(array.follows) | ({array.corresponds} - {None})
+        direct = {*array.follows, *array.corresponds}
         assert all(k < index for k in direct)
         return direct
 
@@ -117,7 +140,7 @@ def test_every_task_once_and_after_all_it_needs(tasks, limit, per_train, per_sam
         for parent in task.after:
             parent_index, parent_position = where[parent]
             assert parent_index in waits_for(index)
-            if parent_index == arrays[index].corresponds:
+            if parent_index in arrays[index].corresponds:
                 assert parent_position == position
                 assert arrays[index].elements <= arrays[parent_index].elements
 

@@ -15,6 +15,7 @@ from helpers.paths import ROOT
 from safetensors.torch import load_file
 
 from benchmarks.runs.folder import Run
+from benchmarks.runs.folder import shards as shards_of
 from benchmarks.runs.manifest import Benchmark
 from benchmarks.runs.work import forget
 from benchmarks.samples.writer import CHUNK
@@ -117,6 +118,11 @@ def test_killed_runs_end_the_same(tmp_path: Path) -> None:
     assert len(list((runs[1].folder / "parts").iterdir())) == -(-PAINTED // CHUNK)
     assert start([runs[1]], cache).wait() == 0
     assert pictures(runs[1]) == pictures(whole[1])
+    for number, own in enumerate(shards_of(runs[1].folder)):
+        assert json.loads((own / "DONE.json").read_text()) == runs[1].provenance()["shards"][number]
+        steps = [json.loads(line)["step"] for line in (own / "log.jsonl").read_text().splitlines()]
+        assert steps == sorted(steps)
+        assert steps[-1] > 0
 
 
 def pictures(sample: Run) -> dict[str, bytes]:
