@@ -260,8 +260,11 @@ def _send(
     _tell_disk(estimate.plan(runs, config), selection.root)
     by_name = {run.name: run for run in runs}
 
-    def prepare(task: "Task") -> object:
-        return by_name[task.name].prepare() if task.name in by_name else make_folder(task)
+    def prepare(task: "Task") -> None:
+        if task.name in by_name:
+            by_name[task.name].prepare()
+        else:
+            make_folder(task)
 
     folder = selection.results_folder(out).resolve()
     sent = submit(

@@ -28,8 +28,8 @@ LIMIT_S = 1200
 
 
 def send(tasks: list[Task], run: Run) -> Sent:
-    def prepare(task: Task) -> object:
-        return run.prepare() if task.name == run.name else make_folder(task)
+    def prepare(task: Task) -> None:
+        run.prepare() if task.name == run.name else make_folder(task)
 
     return submit(
         tasks,
