@@ -21,18 +21,20 @@ from helpers.mutation import Group, Mutant, Verdict, digest, judge, mutated, sam
 from helpers.paths import ROOT
 
 _METRICS, _REPORT = "tests/benchmarks/metrics", "tests/benchmarks/report"
+_SLOW_TABLES = "latex_compiles or same_bytes"
 GROUPS = (
-    Group(("benchmarks.metrics.statistics",), (f"{_METRICS}/test_statistics.py",)),
-    Group(("benchmarks.metrics.hierarchy",), (f"{_METRICS}/test_hierarchy.py",)),
+    Group(("benchmarks.metrics.statistics",), (f"{_METRICS}/test_statistics.py",), "covers"),
+    Group(("benchmarks.metrics.hierarchy",), (f"{_METRICS}/test_hierarchy.py",), "hold_the_truth"),
     Group(("dreamtext.objective.losses",), ("tests/dreamtext/objective/test_losses.py",)),
     Group(("dreamtext.objective.masks",), ("tests/dreamtext/objective/test_masks.py",)),
     Group(("benchmarks.runs.manifest",), ("tests/benchmarks/runs/test_manifest.py",)),
-    Group(("benchmarks.metrics.overlap",), (f"{_METRICS}/test_overlap.py",)),
+    Group(("benchmarks.metrics.overlap",), (f"{_METRICS}/test_overlap.py",), "torchmetrics"),
     Group(
         tuple(f"benchmarks.report.{n}" for n in ("record", "contrasts", "panels", "summary")),
         (f"{_REPORT}/test_record.py", f"{_REPORT}/test_tables.py"),
+        _SLOW_TABLES,
     ),
-    Group(("benchmarks.report.tables",), (f"{_REPORT}/test_tables.py",)),
+    Group(("benchmarks.report.tables",), (f"{_REPORT}/test_tables.py",), _SLOW_TABLES),
     Group(("benchmarks.metrics.registry",), (f"{_METRICS}/test_registry.py",)),
 )
 EQUIVALENT = ROOT / "tests" / "equivalent_mutants.toml"

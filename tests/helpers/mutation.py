@@ -32,7 +32,7 @@ from helpers.paths import ROOT
 from dreamtext.files import write_json
 
 CACHE = ROOT / ".cache" / "mutants"
-WALL_S = 900  # of a fork, on a busy machine; how much a mutant may compute follows from its tests
+WALL_S = 1800  # of a fork, on a busy machine; how much a mutant may compute follows from its tests
 _OPTIONS = (  # no plugin but those that the tests need
     *("-o", "addopts=", "--import-mode=importlib", "-p", "_hypothesis_pytestplugin"),
     *("-p", "no:cacheprovider", "-s", "-m", "not slow"),
@@ -64,10 +64,21 @@ class Verdict(NamedTuple):
 
 @dataclass(frozen=True)
 class Group:
-    """Modules by dotted name, and the test files that are theirs."""
+    """Modules by dotted name, and the test files that are theirs.
+
+    Attributes:
+        without: tests that take too long for every mutant, by pytest's `-k`: a mutant that only
+            they would see survives.
+    """
 
     modules: tuple[str, ...]
     tests: tuple[str, ...]
+    without: str = ""
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """What pytest is given."""
+        return (*self.tests, *(("-k", f"not ({self.without})") if self.without else ()))
 
     def text(self) -> str:
         """A hash of what a survivor has survived: its modules with all of their tests."""
@@ -156,7 +167,7 @@ def judge(group: Group, mutants: Sequence[Mutant], tell: Callable[[Mutant, Verdi
         order = sorted(known, key=lambda test: known[test][0])
         return {"order": order, "imported": [m for m in mutants if _reached(m.name) in imported]}
 
-    ended = in_fork(lambda: _collected(codes, group.tests, "stats", whole))
+    ended = in_fork(lambda: _collected(codes, group.arguments, "stats", whole))
     done = ended.result
     if not isinstance(done, dict) or "broken" in done:
         raise RuntimeError(f"the tests of {group.modules} fail without a mutant: {ended}")
@@ -179,7 +190,7 @@ def _verdict(mutant: Mutant, items: list[Any], known: dict[str, Any]) -> Verdict
         set_mutant(mutant.name)
         return _first_failure(own)
 
-    cpu_s = 10 + 10 * sum(known[item.nodeid][0] for item in own)
+    cpu_s = 3 + 3 * sum(known[item.nodeid][0] for item in own)
     ended = in_fork(run, cpu_s=cpu_s)
     return _told(ended, ended.result)
 

@@ -1,5 +1,7 @@
 """Intervals and tests agree with scipy and statsmodels, and cover as often as they say."""
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -39,6 +41,37 @@ def test_bootstrap_is_seeded():
     x = np.arange(20.0)
     assert statistics.bootstrap(x, seed=3) == statistics.bootstrap(x, seed=3)
     assert statistics.bootstrap(x, seed=3) != statistics.bootstrap(x, seed=4)
+
+
+@pytest.mark.parametrize(
+    "interval", [statistics.paired_bootstrap, statistics.ratio_bootstrap, statistics.spearman]
+)
+def test_what_is_not_asked_for_is_2000_draws_of_95_percent_from_seed_0(interval):
+    """Committed intervals stand on it."""
+    rng = np.random.default_rng(0)
+    pair = rng.random(30), rng.random(30) + 1
+    assert interval(*pair) == interval(*pair, resamples=2000, level=0.95, seed=0)
+    for other in ({"resamples": 1999}, {"level": 0.9}, {"seed": 1}):
+        assert interval(*pair) != interval(*pair, **other)
+    x = pair[0]
+    asked = statistics.bootstrap(x, resamples=2000, level=0.95, seed=0)
+    assert statistics.bootstrap(x) == asked
+
+
+@pytest.mark.parametrize(("values", "n"), [([], 0), ([1.0, np.nan], 2)])
+def test_nothing_and_nan_are_refused(values, n):
+    with pytest.raises(ValueError, match=f"at least one value and no NaN; got n = {n}"):
+        statistics.bootstrap(values)
+    with pytest.raises(ValueError, match=f"got n = {n}"):
+        statistics.paired_bootstrap(values, values)
+
+
+def test_draws_that_are_all_alike_have_no_correlation_and_are_left_out_without_a_word():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = statistics.spearman([0, 0, 0, 1], [0, 0, 1, 0])
+    assert found.value == pytest.approx(-1 / 3)
+    assert -1 <= found.low < found.high <= 1
 
 
 def test_paired_bootstrap_uses_the_pairing():
