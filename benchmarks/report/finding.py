@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchmarks.report import contrasts, tables
+from benchmarks.report import contrasts, simulated, tables
 from benchmarks.report.record import Record
 from benchmarks.report.results import SMALL
 from benchmarks.report.summary import Scores
@@ -69,6 +69,8 @@ def _limits(study: Study, record: Record) -> tuple[str, ...]:
         said.append(SMALL[study.preset])
     if len(study.seeds) == 1:
         said.append("One seed: intervals are over images, they say nothing about other seeds.")
+    elif note := simulated.note(len(study.seeds)):
+        said.append(note)
     if study.preset != "paper":
         said.append(
             "An embedded scale model was trained; that the paper's own model behaves alike is not "

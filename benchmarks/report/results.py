@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.report import contrasts, gaps, render, tables
+from benchmarks.report import contrasts, gaps, render, simulated, tables
 from benchmarks.report.panels import BLOCKS
 from benchmarks.report.record import Record, collect
 from benchmarks.report.render import Table
@@ -36,6 +36,8 @@ def text(study: Study, record: Record, made: Sequence[Table]) -> str:
     method = METHOD
     if len(study.seeds) == 1:
         method += " One seed: intervals are over images, they say nothing about other seeds."
+    elif said := simulated.note(len(study.seeds)):
+        method += f" {said}"
     if None in scores_of(record).panels.counts(study.benchmarks[0].name).values():
         method += " Photographs unknown: intervals do not allow for images that share one."
     if study.preset in SMALL:
