@@ -36,8 +36,8 @@ def text(study: Study, record: Record, made: Sequence[Table]) -> str:
     method = METHOD
     if len(study.seeds) == 1:
         method += " One seed: intervals are over images, they say nothing about other seeds."
-    elif said := simulated.note(len(study.seeds)):
-        method += f" {said}"
+    elif few := simulated.note(len(study.seeds)):
+        method += f" {few}"
     if None in scores_of(record).panels.counts(study.benchmarks[0].name).values():
         method += " Photographs unknown: intervals do not allow for images that share one."
     if study.preset in SMALL:

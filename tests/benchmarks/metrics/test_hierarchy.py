@@ -114,6 +114,8 @@ def test_pairs_that_all_say_the_same_leave_room_for_one_that_does_not():
     every = hierarchy.difference(Panel(np.ones((3, 50))), most=1)
     room = 1 - 0.025 ** (1 / 50)
     assert every == pytest.approx((1, 1 - room, 1, 2**-49))
+    worse = hierarchy.difference(Panel(-np.ones((3, 50))), most=1)
+    assert worse == pytest.approx((-1, -1, room - 1, 2**-49))
     none = hierarchy.difference(Panel(np.zeros((3, 50))), most=1)
     assert none == pytest.approx((0, -room, room, 1))
     same = hierarchy.difference(Panel(np.full((3, 50), 0.25)))
@@ -181,6 +183,7 @@ def test_a_constant_that_is_no_count_has_no_width():
 def test_without_bounds_an_interval_is_students():
     values = np.random.default_rng(3).normal(5, 2, 20)
     found = hierarchy.score(Panel(values[None]), level=0.8)
+    assert (found.value, found.n) == (pytest.approx(values.mean()), 20)
     assert found[1:3] == pytest.approx(stats.ttest_1samp(values, 0).confidence_interval(0.8))
 
 
