@@ -261,7 +261,7 @@ def export_model(
     of its scored runs and a model card."""
     import torch
 
-    from benchmarks.exchange import cards
+    from benchmarks.exchange import cards, shipped
     from benchmarks.runs.folder import PROVENANCE, load
     from dreamtext.files import write_json
     from dreamtext.weights.checkpoints import load_model, save_model
@@ -272,8 +272,10 @@ def export_model(
     save_model(load_model(trained.model), out, torch.float16)
     about = trained.provenance()
     about["git"].pop("diff", None)
-    write_json(out / PROVENANCE, {"run": trained.name, "title": trained.title, **about})
-    cards.keep_scores(trained, out)
+    named = {"run": trained.name, "title": trained.title}
+    named["data_revision"] = trained.identity["data_revision"]
+    write_json(out / PROVENANCE, named | about)
+    shipped.keep_scores(trained, out)
     cards.write(out)
     typer.echo(out)
 

@@ -113,17 +113,50 @@ def leaderboard(
         Path | None, typer.Option(help="The page [default: RESULTS/leaderboard.html]")
     ] = None,
 ) -> None:
-    """Rank the systems of all studies and brought folders on the samples they share."""
-    from benchmarks.exchange import leaderboard as board
-    from benchmarks.exchange.standings import chosen, read
-    from dreamtext.files import write_text
+    """Rank the systems of all studies and brought folders on the samples they share.
 
-    rows = chosen(read(results), data=data, task=task, licence=licence)
+    Writes the page, and beside it how the ranking changes with the measure (`measures/`); with a
+    filter the page alone, and only where `--out` says.
+    """
+    from benchmarks.exchange import leaderboard as board
+    from benchmarks.exchange import measures
+    from benchmarks.exchange.standings import chosen, read
+
+    filters = {"data": data, "task": task, "licence": licence}
+    rows = chosen(read(results), **filters)
     shown = chosen(rows, metric=metric)
-    path = out or results / "leaderboard.html"
-    write_text(path, board.page(rows, metric))
     typer.echo(board.text(shown))
-    typer.echo(f"{len(rows):,} scores; see {path}")
+    if out:
+        board.write_page(out, rows, metric)
+        typer.echo(f"{len(rows):,} scores; see {out}")
+    elif not any(filters.values()):
+        typer.echo(f"{len(rows):,} scores; see {board.write(results)}")
+        if written := measures.write(results):
+            typer.echo(f"how the ranking changes with the measure: {written}/README.md")
+
+
+@app.command()
+def model(
+    folder: Annotated[Path, typer.Argument(help="Folder of an exported model")],
+    task: Annotated[
+        list[str] | None,
+        typer.Option(help="reconstruction, editing; repeated for both [default: both]"),
+    ] = None,
+    n: Annotated[int, typer.Option(help="How many samples of each task")] = 288,
+    runs: RunsOption = None,
+) -> None:
+    """Paint and score an exported model on its own data set; its scores, their values per image and
+    its card are written beside it."""
+    from benchmarks.exchange import cards, shipped
+    from benchmarks.runs.manifest import Benchmark
+    from dreamtext.configs.schema import from_dict
+    from slurm.stopping import StopFlag
+
+    asked = task or ["reconstruction", "editing"]
+    tasks = [from_dict(Benchmark, {"task": name}).task for name in asked]
+    with StopFlag() as stop:
+        shipped.score(folder, root_of(runs), tasks, n, stop)
+    typer.echo(cards.write(folder))
 
 
 @app.command()

@@ -35,8 +35,8 @@ def report(
     out: Annotated[Path, typer.Option(help="Folder of reports")] = Path("results"),
 ) -> None:
     """Write the pages of studies from what is done so far, and the index of all pages."""
-    from benchmarks.commands.study import write_report
-    from benchmarks.report import backing, page
+    from benchmarks.commands.study import write_overviews, write_report
+    from benchmarks.report import page
     from benchmarks.study import study_names
     from dreamtext.errors import RunError, UserError
 
@@ -54,8 +54,7 @@ def report(
             typer.echo(f"{folder}/report.html")
         except (RunError, UserError) as error:
             left_out.append(f"{name}: {error}")
-    backing.write(out)
-    page.write_index(out)
+    write_overviews(out)
     typer.echo(f"{out}/index.html")
     if left_out:
         raise RunError("left out:\n" + "\n".join(f"  {text}" for text in left_out))
@@ -79,9 +78,9 @@ def reproduce(
 ) -> None:
     """The paper's studies again: run what is missing, write every report, the index, and PAPER.md,
     which sets each of the paper's claims beside what was measured."""
-    from benchmarks.commands.study import run_here
+    from benchmarks.commands.study import run_here, write_overviews
     from benchmarks.launch.local import missing
-    from benchmarks.report import backing, page, paper
+    from benchmarks.report import page, paper
     from dreamtext.errors import RunError
 
     chosen = {
@@ -106,8 +105,7 @@ def reproduce(
     if on == "slurm" and left:
         typer.echo("submitted; the same command writes PAPER.md once the runs are done")
     paper.write({name: (one.study, one.cells) for name, one in chosen.items()}, out, preset)
-    backing.write(out)
-    page.write_index(out)
+    write_overviews(out)
     typer.echo(f"{out / paper.FILE}")
     if failed:
         raise RunError("some studies are not whole:\n" + "\n".join(failed))

@@ -84,12 +84,17 @@ def report(
 def index(
     folder: Annotated[Path, typer.Argument(help="Folder of results")] = Path("results"),
 ) -> None:
-    """Write the overview of all studies' findings, as text and as a page, and the map of runs to
-    revisions."""
-    from benchmarks.report import backing, page
+    """Write what is told of all studies together: their findings as text and as a page, the map of
+    runs to revisions, the leaderboard, and how it changes with the measure."""
+    from benchmarks.report import backing
+    from dreamtext.errors import UserError
 
-    backing.write(folder)
-    page.write_index(folder)
+    if next(backing.studies(folder), None) is None:
+        raise UserError(
+            f"'{folder}' holds no study's results (a folder with scores.csv and provenance.json); "
+            "name the folder that `dreamtext study run` writes to"
+        )
+    write_overviews(folder)
     typer.echo(f"{folder / backing.OVERVIEW}")
 
 
@@ -158,6 +163,19 @@ def write_report(selection: Selection, folder: Path) -> None:
 
     keep_all([cell.score for cell in selection.cells], selection.store)
     report.write(selection.study, selection.cells, folder)
+
+
+def write_overviews(folder: Path) -> None:
+    """All pages and tables of a folder of results that tell of several studies."""
+    from benchmarks.exchange import leaderboard, measures
+    from benchmarks.exchange.standings import read_all
+    from benchmarks.report import backing, page
+
+    if read_all(folder):
+        leaderboard.write(folder)
+        measures.write(folder)
+    backing.write(folder)
+    page.write_index(folder)  # last: it links to all others
 
 
 def run_inline(name: str, runs: RunsOption) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from benchmarks.study import Cell, Study
 
 ABOUT = "about.json"
+BROUGHT = "brought by the user"
 _PRESET = "tiny"  # only its mask settings are used: everything of the data comes from the export
 
 
@@ -172,7 +173,7 @@ def about(submission: Submission) -> dict[str, Any]:
     return {
         **{name: submission.told.get(name, "") for name in TOLD},
         "variant": submission.slug,
-        "provenance": "brought by the user",
+        "provenance": BROUGHT,
         "pictures": len(results.files),
         "wanted": len(submission.export.lines),
         "results": results.hash,

@@ -1,11 +1,15 @@
 """The leaderboard: one HTML page over studies and brought folders, readable without a network."""
 
-import html
 from collections.abc import Sequence
 from itertools import groupby
+from pathlib import Path
+from typing import Any
 
-from benchmarks.exchange.standings import Standing
+from benchmarks.exchange.standings import Standing, read
+from benchmarks.report import site
+from benchmarks.report.page import LEADERBOARD
 
+FIRST = "SeqAcc/raw"  # the metric that is shown first
 FILTERS = ("data", "task", "metric", "licence", "source")
 _HEAD = (
     "rank",
@@ -17,78 +21,40 @@ _HEAD = (
     "source",
     "not told apart from",
 )
-_STYLE = (
-    "body{font:15px/1.5 system-ui,sans-serif;max-width:76rem;margin:2rem auto;padding:0 1rem;"
-    "color:#222}table{border-collapse:collapse;margin:.5rem 0 1.5rem;font-size:13px;width:100%}"
-    "td,th{border-bottom:1px solid #ddd;padding:.3rem .6rem;text-align:left;vertical-align:top}"
-    "td.number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}"
-    "tr.unranked{color:#888}label{margin-right:1rem}h2{margin-bottom:0;font-size:1.1rem}"
-    "p.about{color:#666;margin:0;font-size:13px}[hidden]{display:none}"
-)
-# Rows are hidden by the filters and sections left without rows with them; ranks do not change.
-_SCRIPT = """
-const filters = [...document.querySelectorAll('select')];
-function apply() {
-  for (const row of document.querySelectorAll('tbody tr'))
-    row.hidden = filters.some(f => f.value && row.dataset[f.name] !== f.value);
-  for (const board of document.querySelectorAll('section'))
-    board.hidden = !board.querySelector('tbody tr:not([hidden])');
-}
-filters.forEach(f => f.addEventListener('change', apply));
-apply();
-"""
+_NAMED = 4  # more systems than these are counted, not named
 
 
-def page(rows: Sequence[Standing], metric: str) -> str:
-    """The page, `metric` being shown first; the others are a choice away."""
-    sections = "\n".join(
-        _section(list(board)) for _, board in groupby(rows, key=lambda row: row.board)
-    )
-    choices = "\n".join(_choice(name, rows, metric if name == "metric" else "") for name in FILTERS)
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Leaderboard</title>'
-        f"<style>{_STYLE}</style></head><body>\n<h1>Leaderboard</h1>\n"
-        "<p>Systems are ranked on the same samples, words and judge only. A rank is a span where "
-        "intervals overlap: 2-4 means that one system is surely ahead and the next three cannot be "
-        "told apart. Ranks are among all systems of a table, whatever is filtered. Grey rows paint "
-        "no word and have no rank. Brought pictures were painted by others and scored here.</p>\n"
-        f"<p>{choices}</p>\n{sections}\n<script>{_SCRIPT}</script></body></html>\n"
+def write(results: Path) -> Path:
+    """The page of all that a folder of results holds; returns its path.
+
+    Raises:
+        UserError: there are no scores.
+    """
+    path = results / LEADERBOARD
+    write_page(path, read(results), FIRST)
+    return path
+
+
+def write_page(path: Path, rows: Sequence[Standing], metric: str) -> None:
+    """A page of rows, `metric` being shown first; the others are a choice away."""
+    site.write(
+        "leaderboard.html.j2",
+        path,
+        head=_HEAD,
+        filters={name: sorted({getattr(row, name) for row in rows}) for name in FILTERS},
+        chosen={"metric": metric},
+        boards=[_board(list(board)) for _, board in groupby(rows, key=lambda row: row.board)],
     )
 
 
-def _choice(name: str, rows: Sequence[Standing], chosen: str) -> str:
-    values = sorted({getattr(row, name) for row in rows})
-    options = "".join(
-        f'<option value="{html.escape(v)}"{" selected" * (v == chosen)}>{html.escape(v)}</option>'
-        for v in values
-    )
-    first = '<option value="">all</option>'
-    return f'<label>{name} <select name="{name}">{first}{options}</select></label>'
-
-
-def _section(board: Sequence[Standing]) -> str:
-    first = board[0]
-    arrow = "higher is better" if first.direction == "higher" else "lower is better"
-    about = [arrow, first.backbone, f"manifest {first.manifest}"]
-    head = "".join(f"<th>{name}</th>" for name in _HEAD)
-    return (
-        f"<section><h2>{html.escape(f'{first.metric}, {first.task}, {first.data}')}</h2>"
-        f'<p class="about">{html.escape("; ".join(filter(None, about)))}</p>'
-        f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(map(_row, board))}</tbody></table>"
-        "</section>"
-    )
-
-
-def _row(row: Standing) -> str:
-    cells = cells_of(row)
-    data = " ".join(f'data-{name}="{html.escape(getattr(row, name))}"' for name in FILTERS)
-    kind = "" if row.rank else ' class="unranked"'
-    shown = "".join(
-        f"<td{' class=number' * (name in ('rank', 'value', '95 % interval', 'n'))}>"
-        f"{html.escape(text)}</td>"
-        for name, text in zip(_HEAD, cells, strict=True)
-    )
-    return f"<tr{kind} {data}>{shown}</tr>"
+def _board(rows: Sequence[Standing]) -> dict[str, Any]:
+    first = rows[0]
+    about = (f"{first.direction} is better", first.backbone, f"manifest {first.manifest}")
+    return {
+        **{name: getattr(first, name) for name in ("metric", "task", "data")},
+        "about": "; ".join(filter(None, about)),
+        "rows": [(row, cells_of(row)) for row in rows],
+    }
 
 
 def cells_of(row: Standing) -> list[str]:
@@ -96,9 +62,13 @@ def cells_of(row: Standing) -> list[str]:
     digits = 3 if abs(row.value) < 10 else 1
     known = row.low > float("-inf")
     interval = f"{row.low:.{digits}f} to {row.high:.{digits}f}" if known else "none"
-    near = "everyone" if row.first and not known else ", ".join(row.overlaps)
+    near = "everyone" if row.first and not known else _few(row.overlaps)
     value = f"{row.value:.{digits}f}"
     return [row.rank, row.system, value, interval, str(row.n), row.licence, row.source, near]
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names) if len(names) <= _NAMED else f"{len(names)} others"
 
 
 def text(rows: Sequence[Standing]) -> str:

@@ -4,6 +4,9 @@ Only rows of one data set, task, manifest, metric and backbone are ranked with e
 is ahead of another where their intervals do not overlap, so that a rank is a span: 2-4 means that
 one is surely ahead, and that the place among the next three cannot be told. That asks more than a
 paired test of the two would.
+
+The same runs under several studies' names are one system: the row that rests on most of them
+stands. Studies of an old test world are left out.
 """
 
 import json
@@ -13,13 +16,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from benchmarks.exchange.brought import ABOUT
-from benchmarks.runs.folder import PROVENANCE
+from benchmarks.exchange.brought import ABOUT, BROUGHT
+from benchmarks.report import backing
+from benchmarks.runs.folder import PROVENANCE, SCORES
 from dreamtext.errors import UserError
 
 PAINT_NOTHING = ("truth", "masked", "opencv")  # shown for scale, without a rank
 OURS = "this project's"
 UNKNOWN = "not told"
+_CEILINGS = ("/truth", "-ceiling")  # of the pictures, not of a system
+_OF_MODEL = ("task", "manifest", "metric", "direction", "backbone", "value", "n")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +37,7 @@ class Standing:
         source: the study it is of, or that the user brought it.
         first, last: the span of its rank among `rivals` systems; 0 where it has none.
         overlaps: the systems it is not told apart from.
+        runs: the scoring runs it is the mean of.
     """
 
     system: str
@@ -52,6 +59,11 @@ class Standing:
     last: int = 0
     rivals: int = 0
     overlaps: tuple[str, ...] = ()
+    runs: frozenset[str] = frozenset()
+
+    @property
+    def brought(self) -> bool:
+        return self.source == BROUGHT
 
     @property
     def board(self) -> tuple[str, ...]:
@@ -72,20 +84,36 @@ def read(folder: Path) -> list[Standing]:
     Raises:
         UserError: there are no scores.
     """
-    found: dict[tuple, Standing] = {}
-    for scores in sorted([*folder.glob("*/scores.csv"), *folder.glob("brought/*/scores.csv")]):
-        for row in of_folder(scores.parent):
-            # A reference is the same in every study that has it.
-            found.setdefault((row.board, row.system, row.value), row)
-    if not found:
+    boards: dict[tuple[str, ...], list[Standing]] = {}
+    for row in read_all(folder):
+        boards.setdefault(row.board, []).append(row)
+    if not boards:
         raise UserError(
             f"'{folder}' has no scores.csv in any folder: run a study, or score brought pictures "
             "with `dreamtext benchmark score`"
         )
-    boards: dict[tuple[str, ...], list[Standing]] = {}
-    for row in found.values():
-        boards.setdefault(row.board, []).append(row)
-    return [row for board in sorted(boards) for row in ranked(boards[board])]
+    return [row for board in sorted(boards) for row in ranked(distinct(boards[board]))]
+
+
+def read_all(folder: Path) -> list[Standing]:
+    """Every score below a folder of results as each study, submission and model tells it,
+    unranked."""
+    tables = sorted([*folder.glob("*/scores.csv"), *folder.glob("brought/*/scores.csv")])
+    models = sorted(folder.glob(f"models/*/{SCORES}"))
+    return [
+        *(row for path in tables for row in of_folder(path.parent)),
+        *(row for path in models for row in of_model(path.parent)),
+    ]
+
+
+def distinct(board: Sequence[Standing]) -> list[Standing]:
+    """The rows of one board without those whose runs all stand in another row, as a variant's of
+    fewer seeds, or of another name."""
+    found: list[Standing] = []
+    for row in sorted(board, key=lambda r: -len(r.runs)):  # of equal ones the first stays
+        if not row.runs or not any(row.runs <= other.runs for other in found):
+            found.append(row)
+    return found
 
 
 def ranked(board: Sequence[Standing]) -> list[Standing]:
@@ -95,12 +123,12 @@ def ranked(board: Sequence[Standing]) -> list[Standing]:
     for row in board:
         if row in rivals:
             others = [r for r in rivals if r is not row]
-            ahead = sum(_ahead(r, row) for r in others)
-            behind = sum(_ahead(row, r) for r in others)
-            near = [r.system for r in others if not _ahead(r, row) and not _ahead(row, r)]
+            before = sum(ahead(r, row) for r in others)
+            behind = sum(ahead(row, r) for r in others)
+            near = [r.system for r in others if not ahead(r, row) and not ahead(row, r)]
             row = replace(
                 row,
-                first=1 + ahead,
+                first=1 + before,
                 last=len(rivals) - behind,
                 rivals=len(rivals),
                 overlaps=tuple(sorted(near)),
@@ -110,7 +138,7 @@ def ranked(board: Sequence[Standing]) -> list[Standing]:
     return sorted(placed, key=lambda r: (sign * r.value, r.system))
 
 
-def _ahead(a: Standing, b: Standing) -> bool:
+def ahead(a: Standing, b: Standing) -> bool:
     """Whether `a` is better than `b` by intervals that do not overlap."""
     return a.low > b.high if a.direction == "higher" else a.high < b.low
 
@@ -148,18 +176,23 @@ def chosen(
 
 
 def of_folder(folder: Path) -> list[Standing]:
-    """The scores over all seeds of a study's folder or of one of brought pictures; unranked."""
+    """The scores over all seeds of a study's folder or of one of brought pictures; unranked, none
+    of a study of an old test world."""
     import pandas as pd
 
+    about = _about(folder)
+    if about["old"]:
+        return []
     table = pd.read_csv(folder / "scores.csv", dtype={"seed": str, "backbone": str})
     whole = table[(table.seed == "all") & table.value.notna()]
-    if "block" in whole:
-        whole = whole[whole.block == "all"]
-    about = _about(folder)
+    runs: dict[tuple[str, str], frozenset[str]] = {}
+    if "run" in table:
+        single = table[table.seed != "all"]
+        runs = {key: frozenset(own) for key, own in single.groupby(["variant", "task"]).run}
     found = []
     for row in whole.itertuples():
         direction = directions().get(row.metric)
-        if direction is None or row.metric.endswith(("/truth", "-ceiling")):
+        if direction is None or row.metric.endswith(_CEILINGS):
             continue
         if about["names"] and row.variant not in about["names"]:
             continue  # a partial folder's scores over what was brought alone: chosen samples
@@ -181,9 +214,31 @@ def of_folder(folder: Path) -> list[Standing]:
                 high=row.high if known else float("inf"),
                 n=int(row.n),
                 folder=folder.name,
+                runs=runs.get((row.variant, row.task), frozenset()),
             )
         )
     return found
+
+
+def of_model(folder: Path) -> list[Standing]:
+    """The scores beside an exported model (`benchmarks.exchange.shipped`); unranked."""
+    data = json.loads((folder / "config.json").read_text("utf-8"))["data"]["name"]
+    return [
+        Standing(
+            system=f"shipped {folder.name}",
+            variant=folder.name,
+            source="models that come along",
+            licence=OURS,
+            data=data,
+            folder=folder.name,
+            low=float("-inf") if row["low"] is None else row["low"],
+            high=float("inf") if row["high"] is None else row["high"],
+            runs=frozenset({row["run"]}),
+            **{k: row[k] for k in _OF_MODEL},
+        )
+        for row in json.loads((folder / SCORES).read_text("utf-8"))
+        if not row["metric"].endswith(_CEILINGS)
+    ]
 
 
 def _about(folder: Path) -> dict[str, Any]:
@@ -191,6 +246,7 @@ def _about(folder: Path) -> dict[str, Any]:
     if (folder / ABOUT).is_file():
         told = json.loads((folder / ABOUT).read_text("utf-8"))
         return {
+            "old": False,
             "source": told["provenance"],
             "data": told["data"],
             "names": {told["variant"]: told["name"]},
@@ -201,14 +257,18 @@ def _about(folder: Path) -> dict[str, Any]:
     path = folder / PROVENANCE
     told = json.loads(path.read_text("utf-8")) if path.is_file() else {}
     name = told.get("study", folder.name)
+    about: dict[str, Any] = {"old": backing.is_old(told), "source": f"study {name}"}
     try:
         study = load_study(name)
     except UserError:  # a study file of the user's own, not here any more
-        return {"source": f"study {name}", "data": UNKNOWN, "names": {}, "licences": {}}
-    return {
-        "source": f"study {name}",
+        return about | {"data": UNKNOWN, "names": {}, "licences": {}}
+    return about | {
         "data": told.get("data", study.data),
-        "names": {},
+        # Two studies' variants of one name are two systems; a reference is the same everywhere.
+        "names": {
+            v.name: f"{folder.name} {v.name}" if v.system == "dreamtext" else v.name
+            for v in study.variants
+        },
         "licences": {v.name: _licence(v.system) for v in study.variants},
     }
 

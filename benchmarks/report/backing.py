@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.cells.reader import CELL
 from benchmarks.report import contrasts
-from benchmarks.runs.folder import PROVENANCE
+from benchmarks.runs.folder import PROVENANCE, SCORES
 from dreamtext.files import write_text
 
 if TYPE_CHECKING:
@@ -78,7 +78,14 @@ def overview(results: Path) -> str:
         made = {r for run in about["runs"].values() for r in _revision(about, run).split(" or ")}
         shown = ", ".join(sorted(revision[:7] for revision in made))
         lines.append(f"| [{folder.name}]({folder.name}/table.md) | {said} | {shown} | {values} |")
-    return _HEAD + "\n".join(lines) + "\n" + _TAIL
+    old = any(is_old(about) for _, about in studies(results))
+    return _HEAD + "\n".join(lines) + "\n" + _FILES + _OLD * old + _beside(results)
+
+
+def _beside(results: Path) -> str:
+    there = [entry for entry in _BESIDE if (results / entry[1]).is_file()]
+    rows = [f"| [{title}]({link}) | {told} |" for title, link, told in there]
+    return "\n".join(["", "| | |", "| --- | --- |", *rows, ""]) if rows else ""
 
 
 def figures(text: str) -> list[tuple[str, str, str]]:
@@ -87,8 +94,8 @@ def figures(text: str) -> list[tuple[str, str, str]]:
 
 
 def unbacked(text: str, results: Path) -> list[str]:
-    """The figures of a text that no table of scores or contrasts in `results` holds, rounded as
-    the text rounds."""
+    """The figures of a text that no table of scores or contrasts in `results` holds, nor the
+    scores of a model there, rounded as the text rounds."""
     import pandas as pd
 
     known: list[tuple[float, float, float]] = []
@@ -101,6 +108,9 @@ def unbacked(text: str, results: Path) -> list[str]:
             if {value, low, high} <= set(columns):
                 rows = pd.read_csv(path, usecols=[value, low, high]).dropna()
                 known += rows[[value, low, high]].itertuples(index=False, name=None)
+    for path in sorted(results.glob(f"models/*/{SCORES}")):
+        scores = [row for row in json.loads(path.read_text()) if row["low"] is not None]
+        known += [(row["value"], row["low"], row["high"]) for row in scores]
     found = []
     for figure in figures(text):
         digits = len(figure[0].split(".")[1])
@@ -122,20 +132,32 @@ _HEAD = """# What was measured
 Written by `dreamtext study index` from the studies' tables; a test writes it again and compares.
 
 """
-_TAIL = f"""
+_FILES = f"""
 A study's folder holds its tables (`table.md`, `table.html`, each alone in `tables/` as CSV and
 LaTeX), `scores.csv`, `blocks.csv`, `contrasts.csv`, figures, and `{PROVENANCE}` with the command
 that makes it. `{CELLS}/` holds the values of every scored image, with what the judges read; the
 tables are made of nothing else. `{REVISIONS}` maps every run to the revision of its code.
-
+"""
+_OLD = f"""
 Studies {OLD} rest on four photographs, and their intervals take every pair of image
 and seed as independent. They stand until they are made again; nothing is concluded from them.
-
-| | |
-| --- | --- |
-| [statistics](statistics/coverage.md) | how often the intervals hold the truth, simulated |
-| [masks](masks/README.md) | latent masks under other settings, and what was withdrawn |
-| [published](published/README.md) | published numbers, with their sources and how sure they are |
-| [data](data/README.md) | the data sets' formats, as drawn |
-| `models/` | the models that come along |
 """
+_BESIDE = (  # title, link, what it is
+    (
+        *("leaderboard", "leaderboard.html"),
+        "who is where: the systems of all studies, brought ones, and the models that come along",
+    ),
+    ("measures", "measures/README.md", "how the ranking changes with the measure"),
+    (
+        *("small", "models/small/README.md"),
+        "the model behind `dreamtext edit`, and how well it paints",
+    ),
+    ("tiny", "models/tiny/README.md", "a model of the studies' size, and how well it paints"),
+    ("statistics", "statistics/coverage.md", "how often the intervals hold the truth, simulated"),
+    ("masks", "masks/README.md", "latent masks under other settings, and what was withdrawn"),
+    (
+        *("published", "published/README.md"),
+        "published numbers, with their sources and how sure they are",
+    ),
+    ("data", "data/README.md", "the data sets' formats, as drawn"),
+)

@@ -15,6 +15,7 @@ from benchmarks.study import Cell, Study
 from dreamtext.files import write_json
 
 PAGE, INDEX = "report.html", "index.html"
+LEADERBOARD = "leaderboard.html"  # of `benchmarks.exchange.leaderboard`
 
 
 def write(study: Study, cells: Sequence[Cell], folder: Path) -> None:
@@ -73,6 +74,8 @@ def write_index(folder: Path) -> None:
         for path in sorted(folder.glob("*/README.md"))
         if path.parent.name not in ("masks", "published")
     ]
+    if (folder / LEADERBOARD).is_file():
+        pages.insert(0, ("leaderboard", LEADERBOARD))
     site.write(
         "index.html.j2",
         folder / INDEX,
@@ -127,6 +130,7 @@ def provenance(study: Study, cells: Sequence[Cell]) -> dict[str, Any]:
         "study": study.name,
         "command": " ".join(command),
         "preset": study.preset,
+        "data": study.data,
         "seeds": study.seeds,
         "packages": packages,
         "wall_seconds_by_stage": seconds,

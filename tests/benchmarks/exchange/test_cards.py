@@ -7,7 +7,8 @@ import pytest
 from helpers.paths import ROOT
 from huggingface_hub import ModelCard
 
-from benchmarks.exchange import cards
+from benchmarks.exchange import cards, shipped
+from benchmarks.runs.folder import MAKES
 from dreamtext.errors import UserError
 
 MODELS = sorted(p.parent for p in (ROOT / "results/models").glob("*/config.json"))
@@ -32,6 +33,43 @@ def test_hugging_face_reads_a_card_and_its_scores(folder, tmp_path):
     assert "0.750 [0.700, 0.800]" in card.text
 
 
+def test_a_model_is_scored_where_its_run_is_gone_and_the_scores_are_made_again(tmp_path):
+    """By the commands, on a few samples; a study's cells of the same manifest rank beside it."""
+    from typer.testing import CliRunner
+
+    from benchmarks import cli
+    from benchmarks.exchange.standings import read
+
+    folder = tmp_path / "results" / "models" / "tiny"
+    shutil.copytree(ROOT / "results/models/tiny", folder)
+    shutil.rmtree(folder / "cells", ignore_errors=True)
+    command = ["benchmark", "model", str(folder), "--n", "8", "--task", "editing"]
+    command += ["--runs", str(tmp_path / "runs")]
+    CliRunner().invoke(cli.app, command, catch_exceptions=False)
+    rows = json.loads((folder / "scores.json").read_text())
+    by = {row["metric"]: row for row in rows}
+    assert {row["task"] for row in rows} == {"editing"}
+    assert by["SeqAcc/raw"]["n"] == 8
+    assert {"mIoU", "glyph-similarity/raw", "SeqAcc/truth"} <= set(by)
+    shutil.rmtree(tmp_path / "runs")
+    assert shipped.rows(shipped.kept(folder)) == rows
+    assert f"| editing | SeqAcc/raw | {by['SeqAcc/raw']['value']:.3f} [" in cards.card(folder)
+    standing = {row.metric: row for row in read(tmp_path / "results")}
+    assert standing["SeqAcc/raw"].system == "shipped tiny"
+    assert "SeqAcc/truth" not in standing
+
+
+@pytest.mark.parametrize("folder", MODELS, ids=lambda p: p.name)
+def test_the_scores_that_come_along_are_those_of_the_kept_values(folder):
+    """Of today's model: another file makes other runs."""
+    cells = shipped.kept(folder)
+    assert [cell.benchmark.name for cell in cells] == ["reconstruction", "editing"]
+    made = json.loads(json.dumps(shipped.rows(cells)))
+    said = f"dreamtext benchmark model {folder}"
+    assert made == json.loads((folder / "scores.json").read_text()), said
+    assert {c.train.name for c in cells} == {shipped.trained_run(folder, folder).name}, said
+
+
 def test_an_exported_model_takes_the_scores_of_its_own_sampling(tmp_path):
     from dataclasses import replace
 
@@ -45,18 +83,19 @@ def test_an_exported_model_takes_the_scores_of_its_own_sampling(tmp_path):
     benchmark = Benchmark(task="editing", n=4)
     trained = train_run(config, tmp_path / "runs")
     other = train_run(replace(config, seed=1), tmp_path / "runs")
-    kept = {"low": 0.2, "high": 0.8, "n": 4, "backbone": "judge", "version": 1}
-    kept |= {"direction": "higher", "unit": "fraction", "metric": "SeqAcc/raw"}
-    for value, train, guidance in ((0.5, trained, None), (0.6, trained, 9), (0.7, other, None)):
+    for train, guidance in ((trained, None), (trained, 9), (other, None)):
         chosen = override(config, [f"sampling.guidance={guidance}"] if guidance else [])
         sampled = sample_run(chosen, benchmark, train)
         scored = score_run(chosen, sampled)
         for run in (train, sampled, scored):
-            write_json(run.prepare() / "DONE.json", {})
-        write_json(scored.folder / "scores.json", [{**kept, "value": value, "details": {}}])
-    assert cards.keep_scores(trained, tmp_path) == 1
-    (row,) = json.loads((tmp_path / "scores.json").read_text())
-    assert (row["task"], row["value"]) == ("editing", 0.5)
+            run.prepare()
+            for name in MAKES[run.stage]:
+                (run.folder / name).parent.mkdir(exist_ok=True)
+                (run.folder / name).write_text("[]")
+            write_json(run.folder / "DONE.json", {})
+    (cell,) = shipped.of_training(trained)
+    assert cell.train.name == trained.name
+    assert cell.sample.settings["config"]["sampling"]["guidance"] == config.sampling.guidance
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path):

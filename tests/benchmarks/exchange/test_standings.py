@@ -1,11 +1,13 @@
 """Ranks: spans that say no more than the intervals do."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.exchange import leaderboard
-from benchmarks.exchange.standings import Standing, chosen, ranked, read
+from benchmarks.exchange.standings import Standing, chosen, distinct, ranked, read
 from dreamtext.errors import UserError
 
 REST = {
@@ -81,8 +83,35 @@ def test_a_filter_keeps_ranks_and_an_empty_one_says_what_there_is():
         chosen(board, licence="Apache")
 
 
-def test_the_page_escapes_what_others_wrote():
-    text = leaderboard.page(ranked([standing("<script>x</script>", 0, 0.5, 1)]), "SeqAcc/raw")
+def test_the_same_runs_under_another_name_are_no_other_system():
+    whole = standing("comparison dreamtext", 0.1, 0.2, 0.3, runs=frozenset("abc"))
+    part = standing("mechanism balanced", 0.0, 0.2, 0.4, runs=frozenset("ab"))
+    other = standing("mechanism full", 0.5, 0.6, 0.7, runs=frozenset("ad"))
+    same = standing("supervision balanced", 0.1, 0.2, 0.3, runs=frozenset("abc"))
+    assert distinct([part, whole, other, same]) == [whole, other]
+    unknown = [standing("x", 0, 0.5, 1), standing("y", 0, 0.5, 1)]
+    assert distinct(unknown) == unknown
+
+
+def test_variants_of_one_name_in_two_studies_are_told_apart_and_old_studies_left_out(tmp_path):
+    for folder, about in (("supervision", {}), ("mechanism", {}), ("losses", {"code": []})):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "scores.csv").write_text(
+            "variant,seed,task,metric,value,low,high,n,backbone,manifest,run\n"
+            f"balanced,0,editing,NED/raw,0.5,0.4,0.6,9,judge,m,score-{folder}\n"
+            "balanced,all,editing,NED/raw,0.5,0.4,0.6,9,judge,m,\n"
+        )
+        (tmp_path / folder / "provenance.json").write_text(json.dumps({"study": folder, **about}))
+    found = {r.system: (r.variant, r.runs) for r in read(tmp_path)}
+    assert found == {
+        f"{name} balanced": ("balanced", {f"score-{name}"}) for name in ("mechanism", "supervision")
+    }
+
+
+def test_the_page_escapes_what_others_wrote(tmp_path):
+    rows = ranked([standing("<script>x</script>", 0, 0.5, 1)])
+    leaderboard.write_page(tmp_path / "page.html", rows, "SeqAcc/raw")
+    text = (tmp_path / "page.html").read_text()
     assert "<script>x" not in text
     assert "&lt;script&gt;x" in text
 
@@ -92,7 +121,7 @@ def test_recorded_results_have_a_leaderboard():
 
     rows = read(ROOT / "results")
     first = chosen(rows, metric="SeqAcc/raw", task="reconstruction")
-    assert {"typeset", "truth"} <= {r.system for r in first}
+    assert {"typeset", "truth", "supervision full"} <= {r.system for r in first}
     assert all(r.rank == "" for r in first if r.system == "truth")
     assert all(r.low <= r.value <= r.high for r in rows)
 

@@ -2,6 +2,8 @@
 
 import json
 import shlex
+import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,9 +11,11 @@ from helpers.paths import ROOT
 from typer.main import get_command
 
 from benchmarks.cli import app
+from benchmarks.exchange import leaderboard, measures
 from benchmarks.report import backing, paper, results
 from benchmarks.report.record import collect
 from benchmarks.study import load_study
+from dreamtext.errors import UserError
 
 RESULTS = ROOT / "results"
 STUDIES = list(backing.studies(RESULTS))
@@ -72,6 +76,18 @@ def test_the_papers_claims_are_judged_again_from_kept_values(tmp_path):
         assert (RESULTS / name).read_bytes() == (tmp_path / name).read_bytes(), name
 
 
+def test_the_leaderboard_and_the_measures_are_made_again_from_the_studies_scores(tmp_path):
+    """Byte for byte."""
+    for path in (*RESULTS.glob("*/scores.csv"), *RESULTS.glob("*/provenance.json")):
+        copy = tmp_path / path.relative_to(RESULTS)
+        copy.parent.mkdir(exist_ok=True)
+        copy.write_bytes(path.read_bytes())
+    written = [leaderboard.write(tmp_path), *measures.write(tmp_path).iterdir()]
+    for path in written:
+        same = (RESULTS / path.relative_to(tmp_path)).read_bytes() == path.read_bytes()
+        assert same, f"{path.name}: run `dreamtext study index`"
+
+
 @pytest.mark.parametrize("path", PROSE, ids=[str(p.relative_to(ROOT)) for p in PROSE])
 def test_quoted_figures_are_found_in_a_committed_table(path):
     assert backing.unbacked(path.read_text(), RESULTS) == []
@@ -129,9 +145,19 @@ def test_an_overview_says_the_primary_contrast_and_which_values_are_kept(tmp_pat
     }
 
 
-def test_the_command_writes_both(tmp_path, monkeypatch):
-    (tmp_path / "results").mkdir()
+def test_the_command_writes_them_where_studies_are_and_nowhere_else(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    get_command(app).main(["study", "index"], standalone_mode=False)
-    assert (tmp_path / "results" / "README.md").read_text().startswith("# What was measured")
-    assert (tmp_path / "results" / "runs.csv").read_text() == "run,study,title,revision,clean\n"
+    (tmp_path / "results").mkdir()
+    index = partial(get_command(app).main, ["study", "index"], standalone_mode=False)
+    with pytest.raises(UserError, match="holds no study's results"):
+        index()
+    assert not list((tmp_path / "results").iterdir())
+    shutil.copytree(RESULTS / "supervision", tmp_path / "results" / "supervision")
+    index()
+    overview = (tmp_path / "results" / "README.md").read_text()
+    assert overview.startswith("# What was measured")
+    assert "[leaderboard](leaderboard.html)" in overview
+    assert "masks" not in overview.split("| | |")[1]
+    assert "leaderboard.html" in (tmp_path / "results" / "index.html").read_text()
+    first = (tmp_path / "results" / "runs.csv").read_text().splitlines()[0]
+    assert first == "run,study,title,revision,clean"
