@@ -10,11 +10,15 @@ app = typer.Typer(no_args_is_help=True, help="Prepare, check, look at, freeze an
 Name = Annotated[
     str,
     typer.Argument(
-        help="embedded, synthtext, laion_ocr, icdar13, textseg or folder", metavar="NAME"
+        help="embedded, synthtext, laion_ocr, icdar13, textseg, folder or scenepair",
+        metavar="NAME",
     ),
 ]
 FilesName = Annotated[
-    str, typer.Argument(help="synthtext, laion_ocr, icdar13, textseg or folder", metavar="NAME")
+    str,
+    typer.Argument(
+        help="synthtext, laion_ocr, icdar13, textseg, folder or scenepair", metavar="NAME"
+    ),
 ]
 Root = Annotated[Path, typer.Argument(help="the data set's folder", metavar="ROOT")]
 Overrides = Annotated[

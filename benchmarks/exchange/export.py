@@ -15,7 +15,7 @@ import numpy as np
 from baselines.request import PROMPT
 from benchmarks.runs.manifest import Benchmark, Entry, Manifest, Task, draw, open_samples
 from benchmarks.samples.painting import noise_seed
-from dreamtext.configs.schema import to_dict
+from dreamtext.configs.schema import signature, to_dict
 from dreamtext.configs.sections import DataConfig, LabelConfig
 from dreamtext.data.exported import (
     ABOUT,
@@ -33,6 +33,9 @@ from dreamtext.files import file_hash, write_json, write_text, written_whole
 
 if TYPE_CHECKING:
     from dreamtext.data.sample import Dataset, Sample
+
+
+_NO_TARGET = {"target": "", "target_sha256": ""}
 
 
 def export(
@@ -59,7 +62,9 @@ def export(
     hashes: dict[str, str] = {task: manifest.hash for task, manifest in manifests.items()}
     key = key_of(data, hashes, seeds)
     dataset = open_samples(data, manifests[tasks[0]])
-    lines = list(_lines(out, dataset, manifests, key, seeds))
+    # The embedded world draws true pictures anew when scores are made, and nobody else needs them.
+    targets = data.name != "embedded"
+    lines = list(_lines(out, dataset, manifests, key, seeds, targets=targets))
     for task, manifest in manifests.items():
         manifest.write(out / FROZEN / f"{task}.json")
     write_text(out / LINES, "".join(json.dumps(line) + "\n" for line in lines))
@@ -83,7 +88,13 @@ def export(
 
 
 def _lines(
-    out: Path, dataset: "Dataset", manifests: dict[Task, Manifest], key: str, seeds: int
+    out: Path,
+    dataset: "Dataset",
+    manifests: dict[Task, Manifest],
+    key: str,
+    seeds: int,
+    *,
+    targets: bool,
 ) -> Iterator[dict[str, Any]]:
     from tqdm import tqdm
 
@@ -96,8 +107,10 @@ def _lines(
                 **_write_sample(out, f"{len(written):05d}", sample),
                 "neighbours": [{"word": w, "quad": _corners(quad)} for w, quad in others],
             }
+        found = _write_target(out, dataset, entry) if targets else _NO_TARGET
+        line = {**written[entry.index], **found}
         for seed in range(seeds):
-            yield _line(f"{key}-{number:05d}", task, entry, seed, written[entry.index])
+            yield _line(f"{key}-{number:05d}", task, entry, seed, line)
             number += 1
 
 
@@ -140,6 +153,16 @@ def _write_sample(out: Path, name: str, sample: "Sample") -> dict[str, Any]:
     }
 
 
+def _write_target(out: Path, dataset: "Dataset", entry: Entry) -> dict[str, str]:
+    """Write the true picture of another word, where the data set has one among its files."""
+    true = dataset.target(entry.index, entry.word)
+    if true is None:
+        return _NO_TARGET
+    path = f"targets/{entry.index:05d}-{signature(entry.word)}.png"
+    _write_png(out / path, true.image)
+    return {"target": path, "target_sha256": file_hash(out / path)}
+
+
 def _corners(quad: np.ndarray) -> list[list[float]]:
     return [[float(v) for v in corner] for corner in quad]
 
@@ -177,8 +200,8 @@ Then, where the benchmark's project is installed:
   that is your method, and then say so in `system.json`.
 - Pixels outside the mask may change; whether they do is measured. Paste them back only if that is
   part of your system.
-- `characters/`, `neighbours`, `attributes` and other lines are for measures: do not paint from
-  them.
+- `characters/`, `targets/`, `neighbours`, `attributes` and other lines are for measures: do not
+  paint from them.
 
 `system.json` beside your pictures may say whose they are, each as text: `name`, `licence`, `url`,
 `notes`. Several seeds of a sample and word are lines of their own.

@@ -37,6 +37,7 @@ class Options:
         alexnet: file `alexnet-owt-7be5be79.pth`, for LPIPS.
         dinov2, clip: folders as transformers saves them (config.json, model.safetensors).
         cache: where readings and features of real images are kept.
+        data: name of the data set, for measures that belong to one.
     """
 
     judge: str = DEFAULT_JUDGE
@@ -48,6 +49,7 @@ class Options:
     dinov2: Path | None = None
     clip: Path | None = None
     cache: Path = field(default_factory=root)
+    data: str = ""
 
     @classmethod
     def of(cls, config: Config) -> "Options":
@@ -66,6 +68,7 @@ class Options:
             alexnet=path(chosen.alexnet),
             dinov2=path(chosen.dinov2),
             clip=path(chosen.clip),
+            data=config.data.name,
         )
 
     def given(self) -> dict[str, str]:

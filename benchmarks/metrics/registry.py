@@ -30,6 +30,7 @@ from benchmarks.metrics import (
     sets,
     text,
     two_judges,
+    word_pictures,
 )
 from benchmarks.metrics.features import network
 from benchmarks.metrics.judges.catalogue import DEFAULT_JUDGE, SECOND_JUDGE
@@ -43,7 +44,7 @@ def registered() -> dict[str, Metric]:
     """Every metric by name, in the order of a table's columns."""
     modules = (
         *(text, two_judges, neighbours, overlap, attention),
-        *(sets, pairs, background, rendering),
+        *(sets, pairs, background, rendering, word_pictures),
     )
     metrics = [metric for module in modules for metric in module.METRICS]
     return {metric.name: metric for metric in metrics}
@@ -78,10 +79,16 @@ _WITH_WEIGHTS = {  # by the option that names them
 }
 
 
+_OF_DATA = {"scenepair": tuple(m.name for m in word_pictures.METRICS)}
+
+
 def default_metrics(options: Options | None = None) -> tuple[str, ...]:
-    """The default set, with those whose weight files were given."""
-    given = [names for option, names in _WITH_WEIGHTS.items() if getattr(options, option, None)]
-    return DEFAULT_METRICS + tuple(name for names in given for name in names)
+    """The default set, with those of the data set alone, and those whose weight files were
+    given."""
+    options = options or Options()
+    given = [names for option, names in _WITH_WEIGHTS.items() if getattr(options, option)]
+    names = (*DEFAULT_METRICS, *_OF_DATA.get(options.data, ()))
+    return names + tuple(name for more in given for name in more)
 
 
 def chosen(names: Sequence[str] | None = None, options: Options | None = None) -> list[Metric]:

@@ -132,11 +132,12 @@ def draw(config: DataConfig, benchmark: Benchmark) -> Manifest:
             )
         return manifest
     entries = []
+    pairs = _pairs(config, benchmark.split)
     for index, word in _samples(config, benchmark):
         rng = np.random.default_rng([benchmark.seed, index])
         seed = int(rng.integers(2**31))
         if benchmark.task == "editing":
-            word = other_word(config, benchmark, word, rng)
+            word = pairs[index] if pairs else other_word(config, benchmark, word, rng)
         entries.append(Entry(index, word, seed))
     return Manifest(
         dataset=config.name,
@@ -187,6 +188,15 @@ def _samples(config: DataConfig, benchmark: Benchmark) -> list[tuple[int, str]]:
     return [(int(i), index.entry(int(rows[i])).mark.word) for i in sorted(chosen)]
 
 
+def _pairs(config: DataConfig, split: str) -> dict[int, str]:
+    """The word that a data set of pairs says is to be painted, by index; {} of any other."""
+    if config.name != "scenepair":
+        return {}
+    from dreamtext.data.pairs import other_words
+
+    return other_words(config, split)
+
+
 @lru_cache(maxsize=16)  # a study's benchmarks mostly share their samples
 def _of_the_world(
     config: DataConfig, split: str, n: int, block: FontBlock
@@ -212,8 +222,9 @@ def _blocks(attributes: "Attributes") -> tuple[str, ...]:
 def other_word(
     config: DataConfig, benchmark: Benchmark, word: str, rng: np.random.Generator
 ) -> str:
-    """Another word of the same length to paint in its place. In the embedded world a held-out one
-    of the same kind, in the same case; elsewhere one of the shipped list of words."""
+    """Another word of the same length to paint in its place, where the data set names none. In the
+    embedded world a held-out one of the same kind, in the same case; elsewhere one of the shipped
+    list of words."""
     from dreamtext.data.embedded import words
 
     if config.name == "embedded":

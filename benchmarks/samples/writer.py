@@ -101,7 +101,8 @@ def assemble(manifest: Manifest, dataset: "Dataset", folder: Path) -> None:
             true = target(dataset, entry, sample)
             if manifest.task == "editing" and true is not None:
                 pictures[TARGET] = true.image
-                painted_characters.append(true.characters)
+                if true.has_characters:
+                    painted_characters.append(true.characters)
             for source, picture in pictures.items():
                 (folder / source).mkdir(exist_ok=True)
                 Image.fromarray(picture).save(folder / source / f"{sample.id}.png")
@@ -114,7 +115,7 @@ def assemble(manifest: Manifest, dataset: "Dataset", folder: Path) -> None:
             if name.startswith(_ATTENTION):
                 attention.setdefault(name.removeprefix(_ATTENTION), []).append(array)
     maps = {"characters": np.stack(characters), "has_characters": np.array(known)}
-    if painted_characters:
+    if len(painted_characters) == len(lines):
         maps["target_characters"] = np.stack(painted_characters)
     np.savez_compressed(folder / TRUTH, allow_pickle=False, **maps)
     if attention:

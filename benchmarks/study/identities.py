@@ -116,7 +116,7 @@ def score_run(config: Config, sample: Run) -> Run:
     Raises:
         UserError: a judge or weight file of `config.scoring` is missing or the wrong one.
     """
-    scoring, decided = _scoring(config.masks, config.scoring)
+    scoring, decided = _scoring(config.masks, config.scoring, config.data)
     return Run(
         stage="score",
         identity={"sample": sample.name, **decided},
@@ -156,12 +156,14 @@ def _train_revision(data: DataConfig) -> str:
 
 
 @lru_cache(maxsize=64)
-def _scoring(masks: MaskConfig, scoring: ScoringConfig) -> tuple[Any, dict[str, Any]]:
-    """The judge and files by absolute path, and what they and the masks decide."""
+def _scoring(
+    masks: MaskConfig, scoring: ScoringConfig, data: DataConfig
+) -> tuple[Any, dict[str, Any]]:
+    """The judge and files by absolute path, and what they, the masks and the data set decide."""
     from benchmarks.metrics.options import Options, absolute
     from benchmarks.metrics.registry import versions
 
-    options = Options.of(Config(masks=masks, scoring=scoring))
+    options = Options.of(Config(data=data, masks=masks, scoring=scoring))
     decided = {"metrics": versions(options=options), **options.identity()}
     return to_dict(absolute(scoring)), decided
 

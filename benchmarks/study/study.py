@@ -109,6 +109,7 @@ class Study:
         *("FID/raw", "FID-pytorch/raw", "LPIPS/raw"),  # where their weights are given
         *("effdist/raw", "glyph-similarity/raw"),
         *("PSNR-background/raw", "text-survival/raw"),
+        *("word-SSIM/raw", "word-PSNR/raw"),  # of pairs
     )
 
     def __post_init__(self) -> None:

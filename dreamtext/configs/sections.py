@@ -5,7 +5,9 @@ from typing import Literal
 
 from dreamtext.configs.schema import Checked, option
 
-DatasetName = Literal["embedded", "synthtext", "laion_ocr", "icdar13", "textseg", "folder"]
+DatasetName = Literal[
+    "embedded", "synthtext", "laion_ocr", "icdar13", "textseg", "folder", "scenepair"
+]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,10 @@ def open_dataset(config: "DataConfig", split: str) -> "Dataset":
         from dreamtext.data.exported import Exported
 
         dataset = Exported(config, split)
+    elif config.name == "scenepair":
+        from dreamtext.data.pairs import ScenePairs
+
+        dataset = ScenePairs(config, split)
     else:
         from dreamtext.data.prepared import PreparedDataset
 

@@ -36,6 +36,7 @@ class Reason(StrEnum):
     LETTER_MISSING = "a letter of the word is not in the character mask"
     LETTER_AMBIGUOUS = "more pieces of a letter than the word has"
     LETTERS_DISORDERED = "the letters in the mask stand in another order"
+    PAIR_MISSING = "the pair's other word or picture is missing"
     DIRECTION_UNCLEAR = "the box is taller than the word is long: direction of reading unclear"
 
 
@@ -67,6 +68,7 @@ class Annotation:
         dropped: words lost while reading, by reason.
         fault: why the whole image is left out, if it is.
         grid: (width, height) of the coordinates; None: the image's own pixels.
+        whole: whether the image is cut out around its word: it may then be as small as it likes.
     """
 
     image: str
@@ -75,6 +77,7 @@ class Annotation:
     dropped: Counter[Reason] = field(default_factory=Counter)
     fault: Reason | None = None
     grid: tuple[int, int] | None = None
+    whole: bool = False
 
 
 class Files(Protocol):

@@ -5,6 +5,7 @@
     manifest.schema.json     the JSON schema of such a line
     images/ masks/           the crops, and where to paint (white)
     characters/              for measures only: k where the word's k-th character stands
+    targets/                 for measures only: true pictures of painted words, where there are any
     frozen/<task>.json       which samples they are in this project's own terms
 
 `Export` reads and checks one. As `data.root` it stands in for the data set it was made of, for
@@ -13,7 +14,7 @@ those who do not have that.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from dreamtext.data.sample import Dataset, Sample
 from dreamtext.errors import UserError
 from dreamtext.files import file_hash
 
-PROTOCOL = 2  # of 1: without neighbours and attributes
+PROTOCOL = 2  # of 1: without neighbours, attributes and targets
 ABOUT = "benchmark.json"
 LINES = "manifest.jsonl"
 SCHEMA = "manifest.schema.json"
@@ -53,6 +54,8 @@ FIELDS: dict[str, tuple[str, str]] = {
     "mask_sha256": ("string", "of the mask's file"),
     "characters": ("string", "path of the character mask, for measures only; empty: not known"),
     "neighbours": ("array", "for measures only: the crop's other known words, each word and quad"),
+    "target": ("string", "for measures only: path of the word's true picture; empty: not known"),
+    "target_sha256": ("string", "of that file"),
     "attributes": ("object", "for measures only: what is known of the sample, as its photograph"),
 }
 _TYPES: dict[str, type] = {"string": str, "integer": int, "array": list, "object": dict}
@@ -148,8 +151,6 @@ class Export:
     @property
     def data(self) -> DataConfig:
         """The data set's configuration; its root is this folder, unless it needs none."""
-        from dataclasses import replace
-
         found = self._data(self.about)
         return found if found.name == "embedded" else replace(found, root=str(self.folder))
 
@@ -186,12 +187,13 @@ class Export:
         return lines
 
     def check_files(self) -> None:
-        """Refuse crops and masks that are not as they were exported.
+        """Refuse crops, masks and true pictures that are not as they were exported.
 
         Raises:
             UserError: names the files.
         """
-        files = {line[k]: line[f"{k}_sha256"] for line in self.lines for k in ("image", "mask")}
+        kinds = ("image", "mask", "target")
+        files = {line[k]: line[f"{k}_sha256"] for line in self.lines for k in kinds if line[k]}
         below = Folder(self.folder)
         wrong = []
         for name, expected in files.items():
@@ -262,6 +264,20 @@ class Exported(Dataset):
             quad=np.array(line["quad"], np.float32),
             attributes=line["attributes"],
         )
+
+    def target(self, index: int, word: str) -> Sample | None:
+        path = self._targets.get((index, word))
+        if path is None:
+            return None
+        from dreamtext.data import images
+
+        picture = images.decode(Folder(self.export.folder).read(path))
+        return replace(self[index].with_word(word), image=picture)
+
+    @cached_property
+    def _targets(self) -> dict[tuple[int, str], str]:
+        found = {(line["index"], line["word"]): line["target"] for line in self.export.lines}
+        return {key: path for key, path in found.items() if path}
 
     def neighbours(self, index: int) -> list[tuple[str, np.ndarray]]:
         return [

@@ -186,10 +186,11 @@ def _read_one(
             tally.dropped_words[fault] += len(annotation.marks)
         return None
     rows = []
+    least = 0.0 if annotation.whole else min_region
     for number, mark in enumerate(annotation.marks):
         mark = _scaled(mark, annotation.grid, size)
         reason = filter.reject_word(mark.word)
-        reason = reason or filter.reject_quad(mark.quad, size, min_region)
+        reason = reason or filter.reject_quad(mark.quad, size, least)
         reason = reason or form.check(files, annotation.image, mark, size)
         if reason is not None:
             tally.dropped_words[reason] += 1
