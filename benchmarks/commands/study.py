@@ -85,7 +85,8 @@ def index(
     folder: Annotated[Path, typer.Argument(help="Folder of results")] = Path("results"),
 ) -> None:
     """Write what is told of all studies together: their findings as text and as a page, the map of
-    runs to revisions, the leaderboard, and how it changes with the measure."""
+    runs to revisions, the leaderboard, how it changes with the measure, and PAPER.md anew where
+    `dreamtext reproduce` has written it."""
     from benchmarks.report import backing
     from dreamtext.errors import UserError
 
@@ -169,11 +170,15 @@ def write_overviews(folder: Path) -> None:
     """All pages and tables of a folder of results that tell of several studies."""
     from benchmarks.exchange import leaderboard, measures
     from benchmarks.exchange.standings import read_all
-    from benchmarks.report import backing, page
+    from benchmarks.report import backing, page, paper
 
     if read_all(folder):
         leaderboard.write(folder)
         measures.write(folder)
+    measured = backing.reported(folder, root_of(None))
+    presets = {study.preset for study, _ in measured.values()}
+    if (folder / paper.FILE).is_file() and len(presets) == 1:  # of several presets none is told
+        paper.write(measured, folder, *presets)
     backing.write(folder)
     page.write_index(folder)  # last: it links to all others
 

@@ -1,5 +1,5 @@
-"""Does the ranking depend on the measure? A study's systems, and brought ones beside them, ranked
-by every measure, and how far any two measures agree.
+"""Does the ranking depend on the measure? All systems of one board, ranked by every measure, and
+how far any two measures agree; shown are a study's own, brought ones and the models of results/.
 
 `results/measures/`:
 
@@ -10,13 +10,20 @@ by every measure, and how far any two measures agree.
                      order alike
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
 from benchmarks.exchange.leaderboard import FIRST, cells_of
-from benchmarks.exchange.standings import PAINT_NOTHING, Standing, ahead, ranked, read_all
+from benchmarks.exchange.standings import (
+    PAINT_NOTHING,
+    Standing,
+    ahead,
+    distinct,
+    ranked,
+    read_all,
+)
 from dreamtext.files import write_text
 
 FOLDER, STUDY = "measures", "comparison"
@@ -83,14 +90,15 @@ def write(results: Path, study: str = STUDY) -> Path | None:
     by_task = boards(results, study)
     if not by_task:
         return None
+    shown = {row.system for row in read_all(results) if row.folder == study or row.alone}
     out = results / FOLDER
     out.mkdir(exist_ok=True)
-    values, agreements, text = [], [], [_HEAD.format(study=study)]
+    values, agreements, text = [], [], [_HEAD.format(study=study, first=FIRST)]
     for task, measures in by_task.items():
         found = [compare(*pair) for pair in combinations(measures.values(), 2)]
         values += [_value(row) for rows in measures.values() for row in rows]
         agreements += [_agreement(task, one) for one in found]
-        text.append(_section(task, measures, found))
+        text.append(_section(task, measures, found, shown))
     pd.DataFrame(values).to_csv(out / "measures.csv", index=False, float_format="%.6g")
     pd.DataFrame(agreements).to_csv(out / "agreement.csv", index=False, float_format="%.6g")
     write_text(out / "README.md", "\n".join(text))
@@ -98,24 +106,26 @@ def write(results: Path, study: str = STUDY) -> Path | None:
 
 
 def boards(results: Path, study: str = STUDY) -> dict[str, dict[str, list[Standing]]]:
-    """By task and measure, the study's systems and those brought on the same samples, ranked among
-    themselves; measures of composited pictures, and of fewer than three systems, are left out."""
+    """By task and measure, the study's systems and all others on the same samples, ranked among
+    themselves; measures of composited pictures, and of fewer than three systems, are left out.
+
+    Another study's variant that shares a run with one of this study's is the same system.
+    """
     rows = read_all(results)
-    own_boards = {row.board for row in rows if row.folder == study}
-    found: dict[str, dict[str, list[Standing]]] = {}
+    own: dict[tuple[str, ...], list[Standing]] = {}
+    others: dict[tuple[str, ...], list[Standing]] = {}
     for row in rows:
-        if (row.folder == study or (row.brought and row.board in own_boards)) and (
-            not row.metric.endswith("/composited")
-        ):
-            found.setdefault(row.task, {}).setdefault(row.metric, []).append(row)
-    return {
-        task: {
-            metric: ranked(own)
-            for metric, own in measures.items()
-            if sum(row.system not in PAINT_NOTHING for row in own) >= _LEAST
-        }
-        for task, measures in sorted(found.items(), reverse=True)
-    }
+        side = own if row.folder == study else others
+        side.setdefault(row.board, []).append(row)
+    found: dict[str, dict[str, list[Standing]]] = {}
+    for board, mine in own.items():
+        first = mine[0]
+        taken = frozenset().union(*(row.runs for row in mine))
+        beside = [row for row in distinct(others.get(board, [])) if not row.runs & taken]
+        rivals = [row for row in (*mine, *beside) if row.system not in PAINT_NOTHING]
+        if len(rivals) >= _LEAST and not first.metric.endswith("/composited"):
+            found.setdefault(first.task, {})[first.metric] = ranked([*mine, *beside])
+    return dict(sorted(found.items(), reverse=True))
 
 
 def _value(row: Standing) -> dict[str, object]:
@@ -131,12 +141,19 @@ def _agreement(task: str, one: Agreement) -> dict[str, object]:
     return {"task": task, **kept, "ordered_alike": one.told_apart - len(one.reversed)}
 
 
-def _section(task: str, measures: dict[str, list[Standing]], found: Sequence[Agreement]) -> str:
+def _section(
+    task: str,
+    measures: dict[str, list[Standing]],
+    found: Sequence[Agreement],
+    shown: Collection[str],
+) -> str:
     lead = measures.get(FIRST) or next(iter(measures.values()))
-    systems = [row.system for row in lead if row.rank] + [r.system for r in lead if not r.rank]
+    named = [row for row in lead if row.system in shown]
+    systems = [r.system for r in named if r.rank] + [r.system for r in named if not r.rank]
     against = {one.second: one for one in found if one.first == lead[0].metric}
     head = ["measure", *systems, f"tau-b with {lead[0].metric}", "ordered alike"]
-    lines = [f"## {task}\n", _row(head), _row(["---"] * len(head))]
+    ranks = f"Ranks are among up to {lead[0].rivals} systems, those of other studies included.\n"
+    lines = [f"## {task}\n", ranks, _row(head), _row(["---"] * len(head))]
     for metric, rows in measures.items():
         by = {row.system: row for row in rows}
         arrow = "↑" if rows[0].direction == "higher" else "↓"
@@ -150,16 +167,18 @@ def _section(task: str, measures: dict[str, list[Standing]], found: Sequence[Agr
             ]
         lines.append(_row([f"{metric} {arrow}", *cells, *agreed]))
     lines.append("\n### Who changes places\n")
-    turned = [one for one in against.values() if one.reversed]
-    lines += [
-        f"- {one.second} puts "
-        + "; ".join(f"{b} before {a}" for a, b in one.reversed)
-        + f", whom {one.first} puts the other way round."
-        for one in turned
-    ]
+    turned = {one: _turned(one, shown) for one in against.values() if one.reversed}
+    lines += [f"- {one.second}: {said}." for one, said in turned.items()]
     if not turned:
-        lines.append(f"- No measure that tells two systems apart turns their order by {FIRST}.")
+        lines.append(f"- No measure turns the order of two systems that {FIRST} tells apart too.")
     return "\n".join(lines) + "\n"
+
+
+def _turned(one: Agreement, shown: Collection[str]) -> str:
+    """The pairs that the second measure orders the other way round, in words."""
+    told = [f"{b} before {a}" for a, b in one.reversed if {a, b} <= set(shown)]
+    rest = len(one.reversed) - len(told)
+    return "; ".join(told + ([f"{rest} pairs of other studies' systems"] if rest else []))
 
 
 def _cell(row: Standing) -> str:
@@ -175,11 +194,12 @@ def _row(cells: Sequence[str]) -> str:
 
 _HEAD = """# Does the ranking depend on the measure?
 
-Written by `dreamtext benchmark leaderboard` from the scores of the study `{study}`; a test writes
-it again and compares. A number is a value, and behind it the span of its rank: 1-3 means that
-intervals overlap, so that the place among three cannot be told. Values without a rank paint no word
-and stand there for scale. `tau-b` is Kendall's rank correlation of the values over all ranked
-systems; `ordered alike` counts only pairs of systems that both measures tell apart, and says how
-many of those both put in the same order. All pairs of measures stand in `agreement.csv`, with
-Spearman's rho, all values with their intervals in `measures.csv`.
+Written by `dreamtext study index` from the scores of the study `{study}` and of all other systems
+on the same samples; a test writes it again and compares. A number is a value, and behind it the
+span of its rank: 1-3 means that intervals overlap, so that the place among three cannot be told.
+Values without a rank paint no word and stand there for scale. `tau-b` is Kendall's rank correlation
+of the values over all ranked systems; `ordered alike` counts only pairs of systems that both
+measures tell apart, and says how many of those both put in the same order. Who changes places is
+told against {first}, of such pairs alone. All pairs of measures stand in `agreement.csv`, with
+Spearman's rho and the number of systems, all values with their intervals in `measures.csv`.
 """

@@ -24,6 +24,7 @@ from dreamtext.errors import UserError
 PAINT_NOTHING = ("truth", "masked", "opencv")  # shown for scale, without a rank
 OURS = "this project's"
 UNKNOWN = "not told"
+SHIPPED = "models that come along"
 _CEILINGS = ("/truth", "-ceiling")  # of the pictures, not of a system
 _OF_MODEL = ("task", "manifest", "metric", "direction", "backbone", "value", "n")
 
@@ -62,8 +63,9 @@ class Standing:
     runs: frozenset[str] = frozenset()
 
     @property
-    def brought(self) -> bool:
-        return self.source == BROUGHT
+    def alone(self) -> bool:
+        """Whether it is of no study: brought pictures, or a model that comes along."""
+        return self.source in (BROUGHT, SHIPPED)
 
     @property
     def board(self) -> tuple[str, ...]:
@@ -227,7 +229,7 @@ def of_model(folder: Path) -> list[Standing]:
         Standing(
             system=f"shipped {folder.name}",
             variant=folder.name,
-            source="models that come along",
+            source=SHIPPED,
             licence=OURS,
             data=data,
             folder=folder.name,

@@ -3,6 +3,7 @@ from their tables, and one map of every run to the revision of the code that mad
 
 import json
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.cells.reader import CELL
 from benchmarks.report import contrasts
 from benchmarks.runs.folder import PROVENANCE, SCORES
+from benchmarks.study import Cell, Study, load_study, study_names
 from dreamtext.files import write_text
 
 if TYPE_CHECKING:
@@ -34,6 +36,24 @@ def studies(results: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
         about = json.loads(path.read_text())
         if "study" in about:
             yield path.parent, about
+
+
+def reported(results: Path, runs: Path) -> dict[str, tuple[Study, list[Cell]]]:
+    """The studies that stand in a folder of results, by name, narrowed as they were reported, with
+    their cells: kept ones, or those of a folder of runs. Left out are studies of the old test
+    world, of another data set than their own, and files of the user's own."""
+    found: dict[str, tuple[Study, list[Cell]]] = {}
+    for _, about in studies(results):
+        if is_old(about) or about["study"] not in study_names():
+            continue
+        words = iter(shlex.split(about["command"])[4:])
+        options = dict(zip(words, words, strict=True))
+        study = load_study(about["study"]).narrowed(
+            preset=options["--preset"], seeds=about["seeds"], n=int(options["--n"])
+        )
+        if about.get("data", study.data) == study.data:
+            found[study.name] = study, study.cells(runs, results / CELLS)
+    return found
 
 
 def is_old(about: dict[str, Any]) -> bool:

@@ -80,7 +80,7 @@ def test_a_folder_of_results_has_its_tables(tmp_path):
     out = measures.write(tmp_path)
     text = (out / "README.md").read_text()
     assert "| SSIM-band/raw ↑ | 0.100 (3) | 0.500 (2) | 0.900 (1) | - | -1.00 | 0 of 3 |" in text
-    assert "- SSIM-band/raw puts" in text
+    assert "- SSIM-band/raw: comparison plain before comparison unsupervised; " in text
     table = pd.read_csv(out / "measures.csv").set_index(["metric", "system"])
     assert table.rank_first["SeqAcc/raw", "comparison unsupervised"] == 1
     assert "SeqAcc/composited" not in table.index

@@ -1,10 +1,8 @@
 """Every figure that stands in `results/` and in the README is read from what is committed."""
 
 import json
-import shlex
 import shutil
 from functools import partial
-from pathlib import Path
 
 import pytest
 from helpers.paths import ROOT
@@ -14,22 +12,11 @@ from benchmarks.cli import app
 from benchmarks.exchange import leaderboard, measures
 from benchmarks.report import backing, paper, results
 from benchmarks.report.record import collect
-from benchmarks.study import load_study
 from dreamtext.errors import UserError
 
 RESULTS = ROOT / "results"
 STUDIES = list(backing.studies(RESULTS))
 PROSE = [ROOT / "README.md", *sorted(RESULTS.glob("*.md")), *sorted(RESULTS.glob("*/README.md"))]
-
-
-def cells_of(about: dict, tmp_path: Path) -> tuple:
-    """The study that a folder's command made, and its cells, kept ones only."""
-    words = iter(shlex.split(about["command"])[4:])
-    options = dict(zip(words, words, strict=True))
-    study = load_study(about["study"]).narrowed(
-        preset=options["--preset"], seeds=about["seeds"], n=int(options["--n"])
-    )
-    return study, study.cells(tmp_path / "no runs", RESULTS / "cells")
 
 
 def test_the_overview_and_the_map_of_runs_are_what_the_studies_say():
@@ -55,7 +42,7 @@ def test_a_studys_tables_are_made_again_from_its_kept_values(folder, about, tmp_
         assert "**Of the old test world.**" in (folder / "table.md").read_text()
         assert not (folder / "contrasts.csv").exists()
         return
-    study, cells = cells_of(about, tmp_path)
+    study, cells = backing.reported(RESULTS, tmp_path / "no runs")[about["study"]]
     missing = [c.score.title for c in cells if not c.kept and c.score.name in about["runs"]]
     assert not missing, "its values are not kept: `dreamtext study report` keeps them"
     results.write_tables(study, collect(cells), tmp_path)
@@ -67,8 +54,8 @@ def test_a_studys_tables_are_made_again_from_its_kept_values(folder, about, tmp_
 
 def test_the_papers_claims_are_judged_again_from_kept_values(tmp_path):
     """Byte for byte, on the studies that have been measured."""
-    measured = {about["study"]: cells_of(about, tmp_path) for _, about in STUDIES if not
-                backing.is_old(about)}  # fmt: skip
+    measured = backing.reported(RESULTS, tmp_path / "no runs")
+    assert set(measured) == {about["study"] for _, about in STUDIES if not backing.is_old(about)}
     presets = {study.preset for study, _ in measured.values()}
     assert presets == {"tiny"}
     paper.write(measured, tmp_path, "tiny")
