@@ -29,7 +29,11 @@ FAST = ("textdiffuser", "recogniser", "fp16", "checkpointing")
 OBJECTIVES = ("paper", "released", "udifftext")
 VARIANTS = {
     "textdiffuser": ("model.segmentation.channels=8", "objective.character_weight=0.01"),
-    "recogniser": ("objective.recogniser_weight=0.001",),
+    "recogniser": (
+        "objective.recogniser_weight=0.001",
+        "diffusion.prediction=epsilon",
+        "diffusion.zero_terminal_snr=false",
+    ),
     "bf16": ("training.mixed_precision=bf16",),
     "fp16": ("training.mixed_precision=fp16",),
     "full": ("training.mixed_precision=bf16", "training.self_attention=full"),

@@ -2,7 +2,7 @@
 whatever mixes devices or would make the host wait."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ ALLOWED = {
     "benchmarks.samples.painting.<dictcomp>": "a batch's pictures and maps, once all is asked for",
     "benchmarks.editing.painting._repaint": "a user's pictures, at the end of an edit",
     "baselines.ours.repaint": "a batch's pictures, at the end",
+    "baselines.sd_inpainting.repaint": "a batch's pictures, in diffusers' pipeline",
     "baselines.udifftext.__call__": "whether any latent has yet to move: its loop is that long",
     "benchmarks.metrics.judges.parseq.forward": "whether any word goes on, once a character",
     "benchmarks.metrics.judges.parseq.read": "a batch's readings",
@@ -117,6 +118,8 @@ def fake_gpu(patch: pytest.MonkeyPatch) -> Iterator[set[str]]:
         optimizer.step()
 
     patch.setattr(devices, "fetched", fetched)
+    for name in ("load", "save"):  # files hold values
+        patch.setattr(torch, name, _on_the_host(getattr(torch, name)))
     patch.setattr(Tensor, "backward", engine.backward)
     patch.setattr(torch.autograd, "grad", engine.grad)
     patch.setattr(torch.amp.GradScaler, "_maybe_opt_step", step)
@@ -125,6 +128,14 @@ def fake_gpu(patch: pytest.MonkeyPatch) -> Iterator[set[str]]:
     patch.setattr(torch.cuda.amp.common, "amp_definitely_not_available", lambda: False)
     with shapes, Machine(shapes, waits):
         yield waits
+
+
+def _on_the_host(function: Callable) -> Callable:
+    def called(*args: Any, **kwargs: Any) -> Any:
+        with unset_fake_temporarily():
+            return function(*args, **kwargs)
+
+    return called
 
 
 def _replace_tensors(network: nn.Module, change: Any, recurse: bool = True) -> nn.Module:

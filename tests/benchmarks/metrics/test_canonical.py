@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from helpers.sample_folder import write_folder
-from helpers.stand_in_weights import write_alexnet, write_inception
+from helpers.stand_in_weights import write_alexnet, write_inception, write_pytorch_inception
 from torch import nn
 
 from benchmarks.metrics import options
@@ -161,22 +161,14 @@ def test_fid_and_kid_are_clean_fids_own(folder, inception, tmp_path):
 @pytest.mark.slow
 def test_fid_pytorch_is_clean_fids_legacy_mode(folder, tmp_path, monkeypatch):
     from cleanfid import fid, inception_pytorch
-    from cleanfid.inception_pytorch import fid_inception_v3
 
-    torch.manual_seed(0)
-    monkeypatch.setattr(torch.nn.Module, "load_state_dict", lambda *_: None)
-    monkeypatch.setattr(inception_pytorch, "load_state_dict_from_url", lambda *_, **__: {})
-    drawn = fid_inception_v3()
-    monkeypatch.undo()
-    file = tmp_path / options.INCEPTION_PYTORCH.path
-    torch.save(drawn.state_dict(), file)
+    file = write_pytorch_inception(tmp_path)
+    drawn = torch.load(file, weights_only=True)
     right = replace(options.INCEPTION_PYTORCH, sha256=file_hash(file)[:8])
     monkeypatch.setattr(options, "INCEPTION_PYTORCH", right)
     given = Options(inception_pytorch=file, cache=tmp_path)
     found = scores(folder, given, "FID-pytorch/raw", "KID-pytorch/raw", "FID/raw")
-    monkeypatch.setattr(
-        inception_pytorch, "load_state_dict_from_url", lambda *_, **__: drawn.state_dict()
-    )
+    monkeypatch.setattr(inception_pytorch, "load_state_dict_from_url", lambda *_, **__: drawn)
     quiet = {"num_workers": 0, "device": torch.device("cpu"), "verbose": False}
     network = fid.build_feature_extractor("legacy_pytorch", torch.device("cpu"), False)
     a, b = (

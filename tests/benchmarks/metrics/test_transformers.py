@@ -5,6 +5,7 @@ import pytest
 import torch
 import transformers
 from helpers.sample_folder import write_folder
+from helpers.stand_in_weights import write_clip, write_dinov2
 
 from benchmarks.metrics.crops import axis_aligned
 from benchmarks.metrics.detectors.transformers import transformer
@@ -15,33 +16,16 @@ from benchmarks.samples.folder import SampleFolder
 from dreamtext.errors import UserError
 
 torch.set_num_threads(1)
-SIZES = {
-    "hidden_size": 32,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "image_size": 224,
-    "patch_size": 56,
-}
 
 
 @pytest.fixture(scope="module")
 def dinov2(tmp_path_factory):
-    torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("dinov2")
-    transformers.Dinov2Model(transformers.Dinov2Config(**SIZES)).save_pretrained(folder)
-    return folder
+    return write_dinov2(tmp_path_factory.mktemp("dinov2"))
 
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory):
-    """A whole CLIP, as it is published: the text tower is in the file too."""
-    torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("clip")
-    vision = {**SIZES, "intermediate_size": 64, "projection_dim": 24}
-    text = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "vocab_size": 50}
-    config = transformers.CLIPConfig(vision_config=vision, text_config=text, projection_dim=24)
-    transformers.CLIPModel(config).save_pretrained(folder)
-    return folder
+    return write_clip(tmp_path_factory.mktemp("clip"))
 
 
 def noisy(image, sample):
