@@ -101,10 +101,12 @@ def paint(
 
     Raises:
         Interrupted: asked to stop; finished parts are kept.
+        UserError: the folder has a part of another manifest, or a damaged one.
     """
     from tqdm import tqdm
 
     share = share or Share()
+    writer.refuse_foreign(manifest, folder)
     left = share.order(writer.missing(manifest, folder))
     groups = [[chunk] for chunk in left]
     if painter.at_once:
@@ -117,7 +119,7 @@ def paint(
                 raise Interrupted("sampling stopped as asked; the same command goes on")
             wanted = {chunk.number for chunk in writer.missing(manifest, folder)}
             if wanted & {chunk.number for chunk in group}:  # else another has been faster
-                _paint_group(painter, group, dataset, folder)
+                _paint_group(painter, manifest, group, dataset, folder)
             tell(share.painted(manifest, folder))
             bar.update(sum(len(chunk.entries) for chunk in group))
     if share.finishes:
@@ -125,7 +127,11 @@ def paint(
 
 
 def _paint_group(
-    painter: Painter, group: Sequence[Chunk], dataset: "Dataset", folder: Path
+    painter: Painter,
+    manifest: Manifest,
+    group: Sequence[Chunk],
+    dataset: "Dataset",
+    folder: Path,
 ) -> None:
     entries = [entry for chunk in group for entry in chunk.entries]
     samples = [dataset[entry.index] for entry in entries]
@@ -139,7 +145,8 @@ def _paint_group(
     begin = 0
     for chunk in group:
         part = slice(begin, begin := begin + len(chunk.entries))
-        writer.write_part(folder, chunk, {name: array[part] for name, array in arrays.items()})
+        made = {name: array[part] for name, array in arrays.items()}
+        writer.write_part(folder, manifest, chunk, made)
 
 
 class ModelPainter:

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
 
 from benchmarks.runs.manifest import Entry, Manifest
 from benchmarks.samples.folder import ATTENTION, ATTENTION_META, SAMPLES, TARGET, TRUTH
+from dreamtext.errors import UserError
 from dreamtext.files import write_json, write_text, written_whole
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ PARTS = "parts"
 Arrays = dict[str, np.ndarray]
 ANSWERED = ("status", "reason", "seconds")  # of systems that are not ours
 _ATTENTION = "attention/"
+_OF = "manifest"
 
 
 def part_name(level: float, layer: str) -> str:
@@ -66,12 +69,42 @@ def painted(folder: Path) -> int:
     return CHUNK * len(list((folder / PARTS).glob("?????.npz")))
 
 
-def write_part(folder: Path, chunk: Chunk, arrays: Arrays) -> None:
-    """Keep what was painted for a chunk, whole or not at all."""
+def write_part(folder: Path, manifest: Manifest, chunk: Chunk, arrays: Arrays) -> None:
+    """Keep what was painted for a chunk, whole or not at all, and of which manifest it is."""
     if complete(folder):
         return  # another process has painted it too, and finished
     with written_whole(chunk.path(folder)) as beside:
-        np.savez(beside, allow_pickle=False, **arrays)
+        np.savez(beside, allow_pickle=False, **{_OF: np.array(manifest.hash)}, **arrays)
+
+
+def refuse_foreign(manifest: Manifest, folder: Path) -> None:
+    """Before anything is painted: every part in the folder must be of this manifest.
+
+    Raises:
+        UserError: one is of another, or damaged.
+    """
+    if not complete(folder):
+        for chunk in chunks(manifest):
+            if chunk.path(folder).exists():
+                _read_part(folder, manifest, chunk, only=(_OF,))
+
+
+def _read_part(folder: Path, manifest: Manifest, chunk: Chunk, only: Sequence[str] = ()) -> Arrays:
+    """What was painted for a chunk; `only` some of its arrays."""
+    path = chunk.path(folder)
+    again = "delete it, and the same command paints it again"
+    try:
+        with np.load(path, allow_pickle=False) as part:
+            arrays = {name: part[name] for name in only or part.files if name in part.files}
+    except (OSError, ValueError, BadZipFile) as error:
+        raise UserError(f"the part {path} is damaged ({error}): {again}") from error
+    found = str(arrays.pop(_OF, manifest.hash))  # earlier versions did not say
+    if found != manifest.hash:
+        raise UserError(
+            f"the part {path} was painted for the manifest {found}, but this run's is "
+            f"{manifest.hash}: {again}; in the run that it came from it can be finished"
+        )
+    return arrays
 
 
 def target(dataset: "Dataset", entry: Entry, sample: "Sample") -> "Sample | None":
@@ -80,7 +113,11 @@ def target(dataset: "Dataset", entry: Entry, sample: "Sample") -> "Sample | None
 
 
 def assemble(manifest: Manifest, dataset: "Dataset", folder: Path) -> None:
-    """The sample folder's files from its parts: pictures, truth, attention, one line a sample."""
+    """The sample folder's files from its parts: pictures, truth, attention, one line a sample.
+
+    Raises:
+        UserError: a part is damaged, or of another manifest.
+    """
     if complete(folder):
         shutil.rmtree(folder / PARTS, ignore_errors=True)
         return
@@ -92,8 +129,7 @@ def assemble(manifest: Manifest, dataset: "Dataset", folder: Path) -> None:
     painted_characters: list[np.ndarray] = []  # of editing, where its truth is known
     attention: dict[str, list[np.ndarray]] = {}
     for chunk in chunks(manifest):
-        with np.load(chunk.path(folder)) as part:
-            arrays = dict(part)
+        arrays = _read_part(folder, manifest, chunk)
         for place, entry in enumerate(chunk.entries):
             sample = dataset[entry.index]
             pictures = {"truth": sample.image}

@@ -127,6 +127,10 @@ def on_gpu(*overrides: str) -> DreamText:
     return DreamText(small.config(*overrides)).to(GPU).eval()
 
 
+def test_words_as_text(gpu) -> None:
+    assert on_gpu().text_encoder(["ABC", "DE"]).device == GPU
+
+
 def test_pretraining(gpu) -> None:
     config = small.config(
         "model.text.pretrain_steps=2",

@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -155,6 +156,32 @@ def test_a_lost_shard_is_painted_alone(tmp_path: Path) -> None:
     assert contents(folder) == contents(tmp_path / "whole")
     paint_shares(str(folder), [Share(), Share.parse("0/2")])
     assert contents(folder) == contents(tmp_path / "whole"), "a complete folder is left alone"
+
+
+def test_a_shard_of_another_manifest_is_named_and_nothing_is_painted(tmp_path: Path) -> None:
+    folder, other = tmp_path / "this", tmp_path / "other"
+    paint_shares(str(folder), [Share.parse("0/2")])
+    manifest = draw(CONFIG, Benchmark(n=110, seed=1))
+    paint(Noisy(), manifest, open_samples(CONFIG, manifest), other, share=Share.parse("1/2"))
+    shutil.copy(other / "parts" / "00001.npz", folder / "parts")
+    there = sorted(folder.rglob("*"))
+    for share in (Share.parse("1/2"), Share()):
+        with pytest.raises(UserError, match=rf"00001.npz was painted for .*{manifest.hash}"):
+            paint_shares(str(folder), [share])
+    assert sorted(folder.rglob("*")) == there
+    (folder / "parts" / "00001.npz").unlink()  # what the message says
+    paint_shares(str(folder), [Share()])
+    paint_shares(str(tmp_path / "whole"), [Share()])
+    assert contents(folder) == contents(tmp_path / "whole")
+
+
+def test_a_damaged_shard_is_named(tmp_path: Path) -> None:
+    paint_shares(str(tmp_path), [Share.parse("0/2")])
+    part = tmp_path / "parts" / "00002.npz"
+    part.write_bytes(part.read_bytes()[:-100])
+    with pytest.raises(UserError, match=r"00002.npz is damaged .* paints it again"):
+        paint_shares(str(tmp_path), [Share()])
+    assert not (tmp_path / "samples.jsonl").exists()
 
 
 def test_whoever_finishes_takes_what_is_left_from_the_end() -> None:
