@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,7 +86,7 @@ def refuse_foreign(manifest: Manifest, folder: Path) -> None:
     """
     if not complete(folder):
         for chunk in chunks(manifest):
-            if chunk.path(folder).exists():
+            with suppress(FileNotFoundError):  # not painted yet, or another process has finished
                 _read_part(folder, manifest, chunk, only=(_OF,))
 
 
@@ -96,6 +97,8 @@ def _read_part(folder: Path, manifest: Manifest, chunk: Chunk, only: Sequence[st
     try:
         with np.load(path, allow_pickle=False) as part:
             arrays = {name: part[name] for name in only or part.files if name in part.files}
+    except FileNotFoundError:
+        raise
     except (OSError, ValueError, BadZipFile) as error:
         raise UserError(f"the part {path} is damaged ({error}): {again}") from error
     found = str(arrays.pop(_OF, manifest.hash))  # earlier versions did not say
