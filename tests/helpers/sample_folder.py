@@ -51,9 +51,13 @@ def write_folder(
     return path
 
 
-def write_attention(path: Path, maps: dict[str, np.ndarray]) -> None:
-    """Save `maps` (layer -> (N, L, h, w)) as the attention of every one of `TIMESTEPS`."""
-    keyed = {f"{t:g}/{n}": m.astype(np.float16) for t in TIMESTEPS for n, m in maps.items()}
+def write_attention(
+    path: Path, maps: dict[str, np.ndarray], later: dict[str, np.ndarray] | None = None
+) -> None:
+    """Save `maps` (layer -> (N, L, h, w)) as the attention of every one of `TIMESTEPS`, or of the
+    first if those of the second are given."""
+    by_time = zip(TIMESTEPS, (maps, later or maps), strict=True)
+    keyed = {f"{t:g}/{n}": m.astype(np.float16) for t, own in by_time for n, m in own.items()}
     np.savez_compressed(path / "attention.npz", **keyed)
     layers = {name: list(m.shape[-2:]) for name, m in maps.items()}
     meta = {"timesteps": list(TIMESTEPS), "layers": layers}
