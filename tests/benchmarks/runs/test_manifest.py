@@ -4,10 +4,13 @@ from collections import Counter
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
+from helpers.paths import ROOT
 
 from benchmarks.runs import manifest as manifests
 from benchmarks.runs.manifest import Benchmark, draw, open_samples
+from dreamtext.configs.presets import preset
 from dreamtext.configs.sections import DataConfig, LabelConfig
 from dreamtext.data.embedded.words import kind_of, word_split
 from dreamtext.errors import UserError
@@ -123,6 +126,22 @@ def test_a_frozen_manifest_is_drawn_as_it_is_and_of_its_own_data_set_alone(tmp_p
     assert draw(CONFIG, Benchmark(file=file)) == drawn
     with pytest.raises(UserError, match=r"m\.json is for embedded .*, but the run's data set is"):
         draw(replace(CONFIG, seed=CONFIG.seed + 1, height=64), Benchmark(file=file))
+
+
+def test_a_word_of_the_list_is_never_painted_over_itself(monkeypatch) -> None:
+    monkeypatch.setattr("dreamtext.data.embedded.words.words", lambda length: ["cafe", "tree"])
+    config, rng = DataConfig(name="icdar13"), np.random.default_rng(0)
+    painted = {
+        manifests.other_word(config, Benchmark(task="editing"), "CAFE", rng) for _ in range(40)
+    }
+    assert painted == {"TREE"}
+
+
+@pytest.mark.parametrize("task", ["reconstruction", "editing"])
+def test_the_default_benchmark_is_the_one_that_kept_cells_were_scored_on(task: str) -> None:
+    scores = pd.read_csv(ROOT / "results" / "supervision" / "scores.csv")
+    (known,) = scores[scores.task == task].manifest.unique()
+    assert draw(preset("tiny").data, Benchmark(task=task)).hash == known
 
 
 def test_other_data_sets_are_painted_over_with_a_listed_word_of_the_same_length_and_case() -> None:

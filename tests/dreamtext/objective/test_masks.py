@@ -1,5 +1,6 @@
 """Latent character masks: blur, threshold, padding, ground truth."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -121,9 +122,36 @@ def test_averaging_leaves_small_layers_out_and_keeps_probability() -> None:
     torch.testing.assert_close(average, masks.blur(maps["fine"], 3, 1.0))
 
 
+@pytest.mark.parametrize("border", ["zero", "symmetric"])
+def test_single_layers_are_blurred_at_their_own_size_and_small_ones_left_out(border: str) -> None:
+    """A point in a corner: a Gaussian of three cells, whose tails fall outside or are mirrored."""
+    fine, wide, coarse = torch.zeros(1, 1, 8, 16), torch.zeros(1, 1, 16, 32), torch.ones(1, 1, 2, 4)
+    fine[..., 0, 0] = wide[..., 5, 0] = 1
+    config = replace(CONFIG, blur_kernel=3, blur_sigma=1.0, border=border)
+    found = masks.blurred_layers({"fine": fine, "wide": wide, "coarse": coarse}, config)
+    assert {name: maps.shape for name, maps in found.items()} == {
+        "fine": fine.shape,
+        "wide": wide.shape,
+    }
+    side = math.exp(-0.5) / (1 + 2 * math.exp(-0.5))
+    middle = 1 - 2 * side
+    edge = middle if border == "zero" else middle + side  # what fell over the edge comes back
+    assert found["fine"][0, 0, 0, 0].item() == pytest.approx(edge**2)
+    assert found["fine"][0, 0, 0, 1].item() == pytest.approx(edge * side)
+    assert found["wide"][0, 0, 4:7, 0].tolist() == pytest.approx(
+        [side * edge, middle * edge, side * edge]
+    )
+    assert found["wide"][0, 0, 5, 2] == 0
+
+
 def test_no_layer_large_enough_is_an_error() -> None:
-    with pytest.raises(UserError, match="min_size"):
-        masks.average_attention({"coarse": some_maps(1, 2, 13, 2, 4)}, CONFIG)
+    layers = {"coarse": some_maps(1, 2, 13, 2, 4), "flat": some_maps(1, 2, 13, 1, 8)}
+    with pytest.raises(UserError) as caught:
+        masks.average_attention(layers, replace(CONFIG, min_size=3))
+    assert str(caught.value) == (
+        "no attention layer has a side of at least masks.min_size=3 (layers: [(1, 8), (2, 4)]); "
+        "lower masks.min_size or enlarge the images"
+    )
 
 
 def test_ground_truth_gives_a_cell_to_one_character() -> None:
@@ -146,6 +174,12 @@ def test_intersection_over_union() -> None:
     assert masks.intersection_over_union(one, one).item() == 1
     assert masks.intersection_over_union(one, other).item() == pytest.approx(1 / 3)
     assert masks.intersection_over_union(one & ~one, other & ~other).isnan().all()
+    # Two words of two letters: each has its own overlap.
+    first = torch.cat([one, other], dim=1).repeat(2, 1, 1, 1)
+    second = torch.cat([one, one], dim=1).repeat(2, 1, 1, 1)
+    second[1, 0] = True
+    found = masks.intersection_over_union(first, second)
+    assert found.flatten().tolist() == pytest.approx([1, 1 / 3, 1 / 2, 1 / 3])
 
 
 def test_share_inside_the_true_mask() -> None:
