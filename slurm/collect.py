@@ -1,8 +1,8 @@
 """The job after all others: judge what died without a word, send it again, then collect."""
 
-import dataclasses
 import subprocess
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from slurm import aftermath, attempts, nodes, queue, records
@@ -16,6 +16,9 @@ from slurm.task import Task
 
 # Ends that are no fault of the task, whatever it had done by then.
 NO_FAULT = frozenset({"PREEMPTED", "NODE_FAIL", "BOOT_FAIL", "REVOKED"})
+# Of an element that is no more in an array that SLURM still knows: it was cancelled before it
+# began, and nothing is kept of such.
+GONE = "GONE"
 
 
 def run(home: str, record: str, container: str = "", python: str = "") -> str:
@@ -52,14 +55,17 @@ def sweep(home: Path, submission: records.Submission) -> tuple[list[Task], list[
     Returns:
         tasks that should run again, and tasks that are still alive.
     """
-    jobs = queue.mine()
-    newest = records.jobs_of_folders(records.load_all(home))
+    submissions = records.load_all(home)
+    jobs = records.without_strangers(queue.mine(), submissions)
+    newest = records.jobs_of_folders(submissions)
     waiting = [(id_, task) for id_, task in submission.elements() if not _settled(task)]
     known = jobs | queue.ended({id_ for id_, _ in waiting} - set(jobs))
+    arrays = {job.array for id_, job in known.items() if "_" in id_}
     again: list[Task] = []
     alive: list[Task] = []
     for id_, task in waiting:
-        state = known.get(id_, QueuedJob(id_, "UNKNOWN"))
+        lost = QueuedJob(id_, "UNKNOWN")
+        state = known.get(id_, replace(lost, state=GONE) if lost.array in arrays else lost)
         if state.alive:
             alive.append(task)
         elif newest.get(task.folder) != id_ or holder(task.folder):
@@ -83,18 +89,22 @@ def judge(task: Task, state: QueuedJob, home: Path) -> str:
     by_hand = state.state == "CANCELLED" and state.reason != "DependencyNeverSatisfied"
     # It was put back into the queue, or ended by SLURM, and is in the queue no more although the
     # controller forgets no job that is to start.
-    if by_hand or (state.state == "UNKNOWN" and last in ("requeued", "taken")):
+    if by_hand or (state.state in ("UNKNOWN", GONE) and last in ("requeued", "taken")):
         note_cancelled(folder)
         return "cancelled"
     if last in ("", "retry"):  # it never started
         if any(not Task(parent, ()).done for parent in task.after):
             return "blocked"
+        if state.state == GONE:
+            note_cancelled(folder)
+            return "cancelled"
         if state.state in ("UNKNOWN", "CANCELLED"):
             return "blocked"  # forgotten by the controller: whoever submits next sends it
         error = f"the job ended ({state.state}) before its program began"
         if state.state not in NO_FAULT:
             return record_failure(folder, "lost", f"{error}; see {_log(home, state.id)}")
-    if state.state in NO_FAULT or last in ("interrupted", "requeued", "taken"):
+    # `failed`, and yet not given up: it was worth another try, and could not be put back.
+    if state.state in NO_FAULT or last in ("interrupted", "requeued", "taken", "failed"):
         attempts.append(folder, "interrupted", cause=state.state.lower())
         return "again"
     cause, error = aftermath.explain(state.state, 0)
@@ -129,7 +139,7 @@ def _follow_up(home: Path, submission: records.Submission, tasks: list[Task]) ->
 def _collector(submission: records.Submission) -> dict[str, object]:
     """What the collecting job itself had asked for."""
     (values,) = (job.resources for job in submission.jobs if job.stage == COLLECT)
-    return dataclasses.asdict(records.resources_of(values))
+    return asdict(records.resources_of(values))
 
 
 def _requests(home: Path, submission: records.Submission) -> Callable[[Task], Resources]:
@@ -146,6 +156,6 @@ def _requests(home: Path, submission: records.Submission) -> Callable[[Task], Re
         if not bad:
             return own
         before = [str(own.sbatch["exclude"])] if "exclude" in own.sbatch else []
-        return dataclasses.replace(own, sbatch={**own.sbatch, "exclude": ",".join(before + bad)})
+        return replace(own, sbatch={**own.sbatch, "exclude": ",".join(before + bad)})
 
     return request

@@ -29,7 +29,6 @@ from slurm.task import Task, is_done, read_failure, sentence
 
 POLL_S = 0.5
 BUSY_POLL_S = 2.0
-REQUEUE_TRIES = 60
 OTHER_RANKS_S = 2.0  # how long to wait for the word of a rank that failed before rank 0
 
 Verdict = Literal["done", "interrupted", "failed", "again", "busy", "blocked"]
@@ -235,18 +234,10 @@ def _to_be_requeued(stop: StopFlag, folders: Sequence[str]) -> bool:
 
 
 def _requeue(launch: Launch, folders: Sequence[Path]) -> NoReturn:
-    """Ask to be started again; the controller may be restarting just now."""
+    """Ask to be started again. Where that is refused, the collecting job sends what is left."""
     # SLURM ends this step as soon as it has put the job back: there are things to do after that.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    for _ in range(REQUEUE_TRIES):
-        try:
-            queue.requeue(attempts.job_id())
-            break
-        except SlurmError as error:
-            print(f"requeue: {error}", flush=True)
-            time.sleep(5)
-    else:
-        raise SlurmError("the job could not be requeued; submit the study again")
+    queue.requeue(attempts.job_id())
     for folder in folders:
         if not is_done(folder):
             attempts.append(folder, "requeued")

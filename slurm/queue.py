@@ -1,7 +1,7 @@
 """What SLURM says about jobs. It tells what is alive; never what is done."""
 
 import contextlib
-import getpass
+import os
 import re
 import shutil
 import subprocess
@@ -32,7 +32,11 @@ ALIVE = frozenset(
 )
 TIMEOUT_S = 60
 TRIES, PAUSE_S = 3, 0.5  # of questions to a controller that is busy or just being started
-BUSY = re.compile(r"timed out|Unable to contact|Connection refused|temporarily unavailable", re.I)
+BUSY = re.compile(
+    r"timed out|did not answer|Unable to contact|Connection refused|temporarily unavailable", re.I
+)
+REQUEUE_TRIES, REQUEUE_PAUSE_S = 60, 5.0  # a controller that is being restarted takes minutes
+REFUSED = re.compile(r"Invalid job id|Access.*denied|disabled", re.I)  # asking again is no use
 ENDED = re.compile(r"Invalid job id|already complet|Job/step already", re.I)
 
 
@@ -74,11 +78,16 @@ def mine() -> dict[str, QueuedJob]:
         SlurmInputError: no SLURM on this machine.
         SlurmError: the controller does not answer.
     """
-    command = ["squeue", "-h", "-r", "-t", "all", "-u", getpass.getuser(), "-o"]
+    command = ["squeue", "-h", "-r", "-t", "all", "-u", str(os.getuid()), "-o"]
     jobs = {}
     for line in run([*command, "%i|%T|%Q|%r|%N|%k"], tries=TRIES).splitlines():
-        id_, state, priority, reason, nodes, comment = line.split("|", 5)
-        jobs[id_] = QueuedJob(id_, state, reason, nodes, comment, int(priority or 1))
+        fields = line.split("|", 5)
+        if len(fields) < 6:
+            continue  # a cluster's name above its jobs, or more of somebody's comment
+        id_, state, priority, reason, nodes, comment = fields
+        number = int(priority) if priority.isdigit() else 1
+        comment = "" if comment == "(null)" else comment
+        jobs[id_] = QueuedJob(id_, state, reason, nodes, comment, number)
     return jobs
 
 
@@ -99,7 +108,7 @@ def ended(ids: Iterable[str]) -> dict[str, QueuedJob]:
         return {}
     command = ["sacct", "-X", "-n", "-P", "-o", "JobID,State,NodeList", "-j", ",".join(wanted)]
     try:
-        out = run(command)
+        out = run(command, tries=TRIES)
     except SlurmError:
         return {}
     jobs = {}
@@ -134,16 +143,29 @@ def release(ids: Iterable[str]) -> None:
         run(["scontrol", "release", *ids], tries=TRIES)
 
 
-def requeue(id_: str) -> None:
-    """Put a running job back into the queue, to start again from its run folder."""
-    run(["scontrol", "requeue", id_])
+def requeue(id_: str, tries: int = REQUEUE_TRIES) -> None:
+    """Put a running job back into the queue, to start again from its run folder.
+
+    Raises:
+        SlurmError: it is refused, or the controller has not answered for some minutes.
+    """
+    for left in reversed(range(tries)):
+        try:
+            run(["scontrol", "requeue", id_])
+            return
+        except SlurmError as error:
+            if not left or REFUSED.search(str(error)):
+                raise
+            print(f"requeue: {error}", flush=True)
+            time.sleep(REQUEUE_PAUSE_S)
 
 
 def exclude(ids: Iterable[str], nodes: Iterable[str]) -> None:
     """Keep waiting jobs from nodes; jobs that no longer wait are left as they are."""
     for id_ in ids:
         with contextlib.suppress(SlurmError):
-            run(["scontrol", "update", f"JobId={id_}", f"ExcNodeList={','.join(nodes)}"])
+            words = [f"JobId={id_}", f"ExcNodeList={','.join(nodes)}"]
+            run(["scontrol", "update", *words], tries=TRIES)
 
 
 @dataclass(frozen=True)
@@ -156,7 +178,7 @@ class Limits:
 
 def limits() -> Limits:
     """What the controller's configuration says of arrays and jobs."""
-    said = run(["scontrol", "show", "config"])
+    said = run(["scontrol", "show", "config"], tries=TRIES)
 
     def number(name: str, default: int) -> int:
         match = re.search(rf"^{name}\s*=\s*(\d+)", said, re.M)
@@ -167,7 +189,7 @@ def limits() -> Limits:
 
 def node_addresses() -> set[str]:
     """Addresses of the cluster's nodes."""
-    return set(run(["sinfo", "-h", "-N", "-o", "%o"]).split())
+    return set(run(["sinfo", "-h", "-N", "-o", "%o"], tries=TRIES).split())
 
 
 _ELSE = "Run on this machine alone with --on local, or try a cluster: python -m slurm.cluster up"
@@ -190,8 +212,11 @@ def run(command: list[str], timeout_s: float = TIMEOUT_S, tries: int = 1) -> str
             if not BUSY.search(str(error)):
                 raise
             time.sleep(PAUSE_S)
+    # What a user has set for his own looks (SQUEUE_PARTITION, ...) must not hide jobs from us.
+    own = ("SQUEUE_", "SACCT_", "SINFO_", "SCANCEL_")
+    env = {name: value for name, value in os.environ.items() if not name.startswith(own)}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, env=env)
     except FileNotFoundError as error:
         raise SlurmInputError(
             f"'{command[0]}' was not found: this machine is no SLURM login node. {_ELSE}"

@@ -8,6 +8,7 @@ import json
 import secrets
 import time
 import warnings
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -16,6 +17,8 @@ from typing import Any, Literal
 from slurm.config import Resources
 from slurm.errors import SlurmError, SlurmWarning
 from slurm.files import write_json
+from slurm.lease import server_time
+from slurm.queue import QueuedJob
 from slurm.task import Task
 
 # sending: nothing of it may ever start; sent: all of it is to start; released: it may have started.
@@ -77,13 +80,22 @@ class Submission:
                 yield id_, task
 
 
-def new(home: Path, name: str, snapshot: Path, collect: Iterable[str]) -> Submission:
-    """A submission not yet written."""
+def new(
+    home: Path,
+    name: str,
+    snapshot: Path,
+    collect: Iterable[str],
+    earlier: Iterable[Submission] = (),
+) -> Submission:
+    """A submission not yet written. It is the newest, whatever clock the machine has: jobs that
+    send again are on other machines than the users'."""
     folder = home / "submissions"
     folder.mkdir(parents=True, exist_ok=True)
-    stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+    after = max((submission.created for submission in earlier), default=0.0) + 0.001
+    created = max(server_time(folder), after)
+    stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(created))
     path = folder / f"{stamp}-{secrets.token_hex(3)}.json"
-    return Submission(path, name, time.time(), str(snapshot), list(collect))
+    return Submission(path, name, created, str(snapshot), list(collect))
 
 
 def token() -> str:
@@ -136,6 +148,22 @@ def jobs_of_folders(submissions: Iterable[Submission]) -> dict[str, str]:
             if job.job_id and submission.phase != "sending":
                 out.update((task.folder, id_) for id_, task in job.elements())
     return out
+
+
+def without_strangers(
+    jobs: Mapping[str, QueuedJob], submissions: Iterable[Submission]
+) -> dict[str, QueuedJob]:
+    """Jobs without those that have an id of ours, and another's comment: a controller that has
+    lost its state gives ids anew. No comment says nothing; a site may blank them."""
+    tokens: dict[str, set[str]] = defaultdict(set)
+    for submission in submissions:
+        for job in submission.jobs:
+            tokens[job.job_id].add(job.token)
+    return {
+        id_: job
+        for id_, job in jobs.items()
+        if not job.comment or job.array not in tokens or job.comment in tokens[job.array]
+    }
 
 
 def resources_of(values: Mapping[str, Any]) -> Resources:

@@ -55,9 +55,11 @@ def status(
         jobs: what SLURM says (`queue.mine()`); None asks it, if anything was ever sent to it.
         steps: folder -> how many steps its task has, for the time remaining.
     """
-    sent = records.jobs_of_folders(records.load_all(home))
+    submissions = records.load_all(home)
+    sent = records.jobs_of_folders(submissions)
     if jobs is None:
         jobs = _jobs() if sent and queue.available() else {}
+    jobs = records.without_strangers(jobs, submissions)
     now = server_time(home)
     total = steps or {}
     return [

@@ -115,7 +115,7 @@ def submit(
         for task in now.pending:
             prepare(task)
             attempts.clear_failure(task.folder)
-        submission = records.new(home, name, code, collect)
+        submission = records.new(home, name, code, collect, submissions)
         submission.later = _later(later, requests)
         for task in tasks:
             if task.folder in now.queued:
@@ -136,7 +136,8 @@ def cancel(tasks: Sequence[Task], home: Path) -> int:
         submissions = records.load_all(home)
         recovery.recover(submissions)
         sent = records.jobs_of_folders(submissions)
-        alive = {id_ for id_, job in queue.mine().items() if job.alive}
+        jobs = records.without_strangers(queue.mine(), submissions)
+        alive = {id_ for id_, job in jobs.items() if job.alive}
         ids = [sent[task.folder] for task in tasks if sent.get(task.folder) in alive]
         queue.cancel(ids)
         return len(ids)
@@ -189,8 +190,8 @@ class _only_submitter(ExitStack):
 def _standing(
     tasks: Sequence[Task], home: Path, submissions: Sequence[records.Submission]
 ) -> Standing:
-    jobs = {id_: job for id_, job in queue.mine().items() if job.alive}
-    alive = set(jobs)
+    jobs = records.without_strangers(queue.mine(), submissions)
+    alive = {id_ for id_, job in jobs.items() if job.alive}
     sent = records.jobs_of_folders(submissions)
     collected: set[str] = set()  # jobs that a living collecting job waits for
     for submission in submissions:

@@ -15,7 +15,7 @@ from slurm import records, sharing
 from slurm.config import ClusterConfig
 from slurm.errors import SlurmError, SlurmInputError
 from slurm.submit import dry_run
-from slurm.task import Task
+from slurm.task import Task, read_failure
 
 
 def test_chain_runs_in_order_and_again_submitted_sends_nothing(cluster, tmp_path):
@@ -57,6 +57,33 @@ def test_jobs_run_the_code_of_the_moment_of_submission(cluster, tmp_path):
     values = [json.loads(Path(t.folder, "DONE.json").read_text()) for t in tasks]
     assert [v["version"] for v in values] == ["old", "old"]
     assert all("/snapshots/" in v["cwd"] for v in values)
+
+
+def test_names_and_folders_may_hold_what_shells_and_slurm_take_apart(cluster, tmp_path):
+    root = tmp_path / "runs of 'today', 50% & more; $HOME"
+    tasks = [make(root, f"task {k}", stage="the stage") for k in range(2)]
+    child = make(root, "its child", stage="after", after=(tasks[0].folder,))
+    sent = send([*tasks, child], root, name="my study: it's", collect=("python", "-c", ""))
+    assert sent.count == 3
+    wait(lambda: list((root / "launch").glob("collect-*.log")), 120)
+    assert all(task.done for task in (*tasks, child))
+
+
+def test_one_element_of_an_array_cancelled_while_it_waits_is_the_only_one(cluster, tmp_path):
+    tasks = [make(tmp_path, f"t{k}", "--pause", "0.1", "--steps", "20") for k in range(3)]
+    after = [make(tmp_path, f"c{k}", stage="score", after=(t.folder,)) for k, t in enumerate(tasks)]
+    config = CONFIG.override(["parallel=1"])
+    send([*tasks, *after], tmp_path, config, collect=("python", "-c", ""))
+    sent = records.jobs_of_folders(records.load_all(tmp_path / "launch"))
+    wait(lambda: Path(tasks[0].folder, "state.json").exists())
+    cluster.run("scancel", sent[tasks[1].folder])
+    wait(lambda: list((tmp_path / "launch").glob("collect-*.log")), 180)
+    assert [task.done for task in tasks] == [True, False, True]
+    assert read_failure(tasks[1].folder)["cause"] == "cancelled"
+    assert [task.done for task in after] == [True, False, True]
+    assert not after[1].failed
+    again = send([*tasks, *after], tmp_path, config)
+    assert {t.name for job in again.jobs.values() for t in job} == {"t1", "c1"}
 
 
 WORK = """
