@@ -216,7 +216,14 @@ def run(command: list[str], timeout_s: float = TIMEOUT_S, tries: int = 1) -> str
     own = ("SQUEUE_", "SACCT_", "SINFO_", "SCANCEL_")
     env = {name: value for name, value in os.environ.items() if not name.startswith(own)}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, env=env)
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",  # others' comments and names are in any encoding
+            timeout=timeout_s,
+            env=env,
+        )
     except FileNotFoundError as error:
         raise SlurmInputError(
             f"'{command[0]}' was not found: this machine is no SLURM login node. {_ELSE}"

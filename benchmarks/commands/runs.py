@@ -47,11 +47,11 @@ def merge(
     ] = False,
 ) -> None:
     """Bring an archive's cells and run folders here: all that is new, or nothing."""
-    from benchmarks.cells import archive as archives
+    from benchmarks.cells import merging
     from benchmarks.cells.reader import default_store
 
-    stores = archives.Stores((cells or default_store()).resolve(), root_of(runs))
-    found = archives.merge(archive, stores, "keep" if keep_mine else "refuse")
+    stores = merging.Stores((cells or default_store()).resolve(), root_of(runs))
+    found = merging.merge(archive, stores, "keep" if keep_mine else "refuse")
     typer.echo(f"{len(found.new)} new, {len(found.same)} here already")
     for name in found.kept:
         typer.echo(f"yours was kept: {name}")

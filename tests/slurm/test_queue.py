@@ -67,9 +67,10 @@ def test_clusters_names_and_others_comments_are_no_jobs(client):
         "three lines",
         "13|COMPLETED|1|None|n2|(null)",
     ]
-    client("squeue", "cat <<'END'\n" + "\n".join(lines) + "\nEND")
+    latin = "printf '14|RUNNING|1|None|n1|gr\\374n\\n'"
+    client("squeue", "cat <<'END'\n" + "\n".join(lines) + f"\nEND\n{latin}")
     jobs = queue.mine()
-    assert list(jobs) == ["67109080", "67109081_3", "12", "13"]
+    assert list(jobs) == ["67109080", "67109081_3", "12", "13", "14"]
     assert jobs["67109081_3"].held
     assert jobs["67109081_3"].array == "67109081"
     assert not jobs["12"].held

@@ -13,7 +13,8 @@ from helpers.slurm_tasks import ends_after
 from typer.testing import CliRunner
 
 from benchmarks import cli
-from benchmarks.cells.archive import MANIFEST, Stores, merge, pack
+from benchmarks.cells.archive import MANIFEST, pack
+from benchmarks.cells.merging import Stores, merge
 from benchmarks.cells.reader import CELL, SCORES, KeptCell
 from benchmarks.runs.folder import MAKES, Run, load
 from benchmarks.study import load_study
