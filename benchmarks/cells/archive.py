@@ -44,7 +44,8 @@ def pack(cells: Iterable[Path], runs: Iterable[Path], out: Path) -> int:
         for folder in folders:
             for path in sorted(folder.rglob("*")):
                 inside = path.relative_to(folder)
-                if path.is_file() and not inside.parts[0].startswith(_OF_THE_MACHINE):
+                here_only = any(part.startswith(_OF_THE_MACHINE) for part in inside.parts)
+                if path.is_file() and not here_only:
                     files[f"{kind}/{folder.name}/{inside.as_posix()}"] = path
     if not files:
         raise UserError("there is nothing to pack: none of these cells is done")
