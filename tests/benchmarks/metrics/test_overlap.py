@@ -186,6 +186,9 @@ def test_a_timestep_that_was_not_saved_is_told_with_those_that_were(half_right):
 def test_only_scores_of_masks_have_timesteps():
     at = overlap.at_timestep("mask-recall@0.25")
     assert (at.name, at.agrees_with) == ("mask-recall@0.25", ("scikit-learn",))
+    assert (at.interval, at.version) == ("bootstrap over images", 1)
+    assert overlap.at_timestep("mIoU-tolerant@0.25").agrees_with == ()
+    assert overlap.at_timestep("mIoU@0.25").agrees_with == ("torchmetrics",)
     assert (at.reads, at.view, at.unit, at.direction) == (
         *("attention", "whole", "fraction", "higher"),
     )
