@@ -31,7 +31,7 @@ GROUPS = (
     Group(("benchmarks.metrics.overlap",), (f"{_METRICS}/test_overlap.py",), "torchmetrics"),
     Group(
         tuple(f"benchmarks.report.{n}" for n in ("record", "contrasts", "panels", "summary")),
-        (f"{_REPORT}/test_record.py", f"{_REPORT}/test_tables.py"),
+        tuple(f"{_REPORT}/test_{name}.py" for name in ("record", "summary", "tables")),
         _SLOW_TABLES,
     ),
     Group(("benchmarks.report.tables",), (f"{_REPORT}/test_tables.py",), _SLOW_TABLES),

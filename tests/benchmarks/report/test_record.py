@@ -65,7 +65,7 @@ def test_unsupported_samples_have_no_value_and_their_set_no_distance(comparison)
         {"id": "b", "word": "AB", "source_word": "CD", "status": "error", "reason": "it fell"},
         {"id": "c", "word": "é", "source_word": "C", "status": "unsupported", "reason": "no é"},
     ]
-    whole = {"FD-EffNetLite0/raw": (9.0, 8.0, 10.0)}
+    whole = {f"FD-EffNetLite0/{of}": (9.0, 8.0, 10.0) for of in ("raw", "truth")}
     for cell in comparison:
         values = {"SeqAcc/raw": {"a": 1, "b": 0, "c": 0}}
         leave_scores(cell, values, samples=lines, whole=whole)
@@ -73,7 +73,8 @@ def test_unsupported_samples_have_no_value_and_their_set_no_distance(comparison)
     own = found.images[found.images.variant == "typeset"].set_index("id")
     assert own["SeqAcc/raw"].fillna(-1).to_dict() == {"a": 1, "b": 0, "c": -1}
     runs = found.runs[found.runs.variant == "typeset"].set_index("metric")
-    assert set(runs.index) == {"SeqAcc/raw", "FD-EffNetLite0/raw"}
+    assert set(runs.index) == {"SeqAcc/raw", *whole}
+    assert runs.value["FD-EffNetLite0/truth"] == 9  # real pictures are all there
     assert pd.isna(runs.value["FD-EffNetLite0/raw"])
     assert runs.reason["FD-EffNetLite0/raw"] == "1 of 3 samples are unsupported"
     assert runs.value["SeqAcc/raw"] == pytest.approx(1 / 3)  # of the run, as it was scored

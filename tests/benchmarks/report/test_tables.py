@@ -145,6 +145,7 @@ def test_a_study_without_contrasts_has_no_p_anywhere(record, tmp_path):
         ({"value": -0.3, "low": -0.5, "high": -0.1}, "worse"),
         ({"value": -0.3, "low": -0.5, "high": -0.1, "direction": "lower"}, "better"),
         ({"p_holm": 0.06}, "not told apart"),
+        ({"p_holm": 0.05}, "not told apart"),  # below .05 is told
         ({"low": -0.01}, "not told apart"),
         ({"value": -0.3, "low": -0.5, "high": 0.01}, "not told apart"),
     ],
