@@ -577,3 +577,39 @@ def test_real_pictures_have_a_measure_of_their_own(metric, real):
 )
 def test_a_tiny_p_is_told_as_no_more_than_that(p, told):
     assert contrasts.told_p(p) == told
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "told", "signed"),
+    [
+        (0.1234, 0.05, 0.2, "0.123 [0.050, 0.200]", "+0.123 [+0.050, +0.200]"),
+        (-9.99, -9.999, 9.999, "-9.990 [-9.999, 9.999]", "-9.990 [-9.999, +9.999]"),
+        (9.5, 8.0, 10.0, "9.500 [8.000, 10.000]", "+9.5 [+8.0, +10.0]"),
+        (9.5, -10.0, 9.9, "9.500 [-10.000, 9.900]", "+9.5 [-10.0, +9.9]"),
+        (10.0, 8.0, 12.0, "10.0 [8.0, 12.0]", "+10.0 [+8.0, +12.0]"),
+        (-10.0, -12.0, -8.0, "-10.0 [-12.0, -8.0]", "-10.0 [-12.0, -8.0]"),
+    ],
+)
+def test_numbers_below_ten_have_three_digits(value, low, high, told, signed):
+    found = pd.Series({"value": value, "low": low, "high": high})
+    assert tables._value(found, 3) == told
+    assert tables._signed(value, low, high) == signed
+    difference = {"difference": value, "difference_low": low, "difference_high": high}
+    assert tables._difference(pd.Series(difference)) == signed
+    assert tables._number(value) == told.split(" ")[0]
+
+
+@pytest.mark.parametrize(
+    ("found", "planned", "told"),
+    [
+        (None, 3, "- (0/3 seeds)"),
+        (None, 0, "-"),  # it was never to be scored
+        ({"seeds": 1, "planned": 3, "reason": ""}, 3, "- (1/3 seeds)"),
+        ({"seeds": 1, "planned": 3, "reason": "no weights"}, 3, "-"),
+        ({"seeds": 3, "planned": 3, "reason": ""}, 3, "-"),
+    ],
+)
+def test_a_gap_tells_which_seeds_there_are_unless_it_has_another_reason(found, planned, told):
+    row = None if found is None else pd.Series({"value": np.nan, "difference": np.nan, **found})
+    assert tables._value(row, planned) == told
+    assert tables._difference(row) == ""
