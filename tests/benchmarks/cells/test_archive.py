@@ -206,6 +206,15 @@ def test_a_link_or_a_device_is_refused(packed, here, tmp_path, kind):
     assert not contents(here)
 
 
+def test_a_file_that_comes_twice_is_refused(packed, here, tmp_path):
+    """The second would lie over the first, which was checked."""
+    files = members(packed)
+    name = next(name for name in files if name.endswith(SCORES))
+    with pytest.raises(RunError, match="does not name once"):
+        merge(written(tmp_path / "twice.tar", files, [tarfile.TarInfo(name)]), here)
+    assert not contents(here)
+
+
 def test_a_cell_under_another_signature_is_refused(there, here, tmp_path):
     """Hashes are as they should be: only the name lies."""
     files = {}
