@@ -32,6 +32,29 @@ def test_chain_runs_in_order_and_again_submitted_sends_nothing(cluster, tmp_path
     assert len(records.load_all(tmp_path / "launch")) == 1
 
 
+def test_what_needs_several_begins_when_its_own_are_done_whatever_others_do(cluster, tmp_path):
+    """Two cells, of which the second stands still in its training."""
+    go = tmp_path / "go"
+    slow = [("--wait-for", str(go)) if k else () for k in range(2)]
+    trained = [make(tmp_path, f"t{k}", *slow[k], stage="train") for k in range(2)]
+    shares = [
+        make(tmp_path, f"s{k}{part}", stage="shard", after=(task.folder,))
+        for k, task in enumerate(trained)
+        for part in "ab"
+    ]
+    whole = [
+        make(tmp_path, f"w{k}", stage="sample", after=(trained[k].folder, a.folder, b.folder))
+        for k, (a, b) in enumerate((shares[:2], shares[2:]))
+    ]
+    send([*trained, *shares, *whole], tmp_path, collect=("python", "-c", ""))
+    wait(lambda: whole[0].done, 120)
+    assert not trained[1].done
+    go.touch()
+    wait(lambda: list((tmp_path / "launch").glob("collect-*.log")), 120)
+    assert all(task.done for task in (*trained, *shares, *whole))
+    assert len(records.load_all(tmp_path / "launch")) == 1
+
+
 def test_queued_tasks_are_not_sent_twice_and_their_children_wait_for_them(cluster, tmp_path):
     a = make(tmp_path, "a", "--pause", "0.2", "--steps", "15", stage="train")
     b = make(tmp_path, "b", stage="score", after=(a.folder,))
