@@ -123,6 +123,7 @@ def test_only_declared_contrasts_are_tested_with_their_sign_and_holms_p(record):
     assert tested.p_holm.tolist() == pytest.approx([expected[first[3]], expected[second[3]]])
     table = made(small_study(), record)["Declared contrasts"].frame
     assert table.index.tolist() == ["full - balanced (primary)", "balanced - none (secondary)"]
+    assert table.columns.tolist() == ["metric", "task", "difference [95 %]", "p", "p (Holm)"]
     assert table.iloc[0].tolist() == [
         *(READ, "reconstruction", f"+0.300 [{first[1]:+.3f}, {first[2]:+.3f}]"),
         *(f"{first[3]:.2g}", f"{expected[first[3]]:.2g}"),
@@ -206,6 +207,19 @@ def test_ties_are_said_and_nothing_is_bold():
     table = made(small_study(), record)["reconstruction: reading"]
     assert table.bold == frozenset()
     assert "SeqAcc/raw: full leads, not told apart from balanced." in table.notes
+
+
+def test_two_that_are_the_same_are_tied_even_where_their_interval_has_no_width():
+    one_image = {(variant, "NED/raw"): np.full((3, 1), 0.4) for variant in ("none", "full")}
+    study = small_study(
+        variants=(Variant(name="none"), Variant(name="full")),
+        metrics=("NED/raw",),
+        primary=None,
+        secondary=(),
+    )
+    scores = Scores(record_of(one_image))
+    assert scores.difference("full", "none", "reconstruction", "NED/raw") == (0, 0, 0, 1)
+    assert tables.leader(study, scores, "reconstruction", "NED/raw") == ("none", ("full",))
 
 
 def test_the_best_of_a_metric_where_less_is_better_is_the_least():
@@ -343,7 +357,9 @@ def test_blocks_part_fonts_and_words():
     assert values["words", "full"] == "0.800"  # images 0, 2, 4, 6 of 0, 2, 4, 6, 8
     assert values["random strings", "full"] == "0.600"
     assert values["words", "none"] == "0.000"
-    assert "seen fonts: 7 images; unseen fonts: 3 images; words: 5 images" in blocks.caption
+    assert blocks.caption == (
+        "seen fonts: 7 images; unseen fonts: 3 images; words: 5 images; random strings: 5 images."
+    )
     assert found["reconstruction: reading"].caption.startswith(
         "10 images, 10 words, 5 photographs; 3"
     )
