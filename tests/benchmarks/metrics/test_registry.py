@@ -5,6 +5,7 @@ import json
 import pkgutil
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import torch
 from helpers.sample_folder import write_folder
 from PIL import Image
 
-from benchmarks.metrics import background, text
+from benchmarks.metrics import background, registry, text
 from benchmarks.metrics.detectors.efficientnet import EfficientNetLite0
 from benchmarks.metrics.judges.judge import normalise
 from benchmarks.metrics.options import Options
@@ -312,6 +313,43 @@ def test_a_box_outside_its_image_is_refused(tmp_path, options):
     reason = scores(folder, options, "SeqAcc/raw")["SeqAcc/raw"].reason
     assert lines[1]["id"] in reason
     assert "64 x 32" in reason
+
+
+GIVEN = {
+    "inception": ("KID/raw", "FID/raw"),
+    "inception_pytorch": ("KID-pytorch/raw", "FID-pytorch/raw"),
+    "alexnet": ("LPIPS/raw",),
+    "dinov2": ("FD-DINOv2/raw", "DINOv2-similarity/raw"),
+    "clip": ("CLIP-similarity/raw",),
+}
+
+
+@pytest.mark.parametrize(("option", "more"), GIVEN.items(), ids=GIVEN)
+def test_a_weight_file_adds_its_metrics_to_those_scored_without_being_named(option, more):
+    default = registry.default_metrics(Options(**{option: Path("weights")}))
+    assert default[: len(DEFAULT_METRICS)] == DEFAULT_METRICS
+    added = set(default[len(DEFAULT_METRICS) :])
+    assert {name for name in added if name.endswith("/raw")} == set(more)
+    chosen = registry.chosen(None, Options(**{option: Path("weights")}))
+    assert tuple(metric.name for metric in chosen) == default
+    assert registry.chosen() == registry.chosen(DEFAULT_METRICS)
+
+
+def test_given_networks_are_opened_before_any_work(truth, options, monkeypatch):
+    opened: list[str] = []
+    monkeypatch.setattr(registry, "network", lambda _, name: opened.append(name))
+    monkeypatch.setattr(registry.pairs, "lpips_network", lambda file: opened.append(str(file)))
+    monkeypatch.setattr(Options, "given", lambda _: opened.append("checked"))
+    monkeypatch.setattr(registry, "_score", lambda metric, _: opened.append(metric.name))
+    given = replace(options, **{option: Path(option) for option in GIVEN})
+    score_samples(truth, ["MSE-band/raw"], given)
+    assert opened == [
+        *("checked", "Inception", "Inception-pytorch", "alexnet", "DINOv2", "CLIP"),
+        "MSE-band/raw",
+    ]
+    opened.clear()
+    score_samples(truth, ["MSE-band/raw"], options)
+    assert opened == ["checked", "MSE-band/raw"]
 
 
 def test_unknown_names_are_refused_with_the_nearest(truth, options):

@@ -137,6 +137,18 @@ def test_a_word_of_the_list_is_never_painted_over_itself(monkeypatch) -> None:
     assert painted == {"TREE"}
 
 
+def test_a_data_set_of_pairs_alone_names_the_words_to_paint(monkeypatch) -> None:
+    asked = []
+    monkeypatch.setattr(
+        "dreamtext.data.pairs.other_words", lambda *given: asked.append(given) or {3: "OPEN"}
+    )
+    pairs = DataConfig(name="scenepair")
+    assert manifests._pairs(pairs, "test") == {3: "OPEN"}
+    assert asked == [(pairs, "test")]
+    assert manifests._pairs(DataConfig(name="icdar13"), "test") == {}
+    assert manifests._pairs(CONFIG, "test") == {}
+
+
 @pytest.mark.parametrize("task", ["reconstruction", "editing"])
 def test_the_default_benchmark_is_the_one_that_kept_cells_were_scored_on(task: str) -> None:
     scores = pd.read_csv(ROOT / "results" / "supervision" / "scores.csv")
