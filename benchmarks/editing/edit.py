@@ -64,6 +64,7 @@ def edit(asked: Edit) -> Iterator[str]:
             f"--tries {asked.tries} must be at least 1, and more than one need --best-read, which "
             "picks among them"
         )
+    yield f"loading the model {asked.model.name} (seconds, most of them for its libraries)"
     from dreamtext.weights.checkpoints import load_model
 
     loaded = load_model(asked.model)
@@ -77,6 +78,8 @@ def edit(asked: Edit) -> Iterator[str]:
             f"remark: words like {', '.join(map(repr, unusual))} were not in its training; the "
             "result may be unreadable"
         )
+    if asked.best_read:
+        yield "loading the judge that reads the tries"
     judge = _judge() if asked.best_read else None
     edited, colour = photograph, None
     if len(words) > 1 and asked.colours == "photograph":  # also between the words

@@ -36,29 +36,34 @@ def find(image: np.ndarray, region: np.ndarray, *, around: bool) -> Ink | None:
     Args:
         image: (H, W, 3) RGB, 0 to 255.
         region: (H, W) bool.
-        around: whether what lies around the region shows the ground, as around a word in a
-            photograph; else the region's own edge does, as in a picture painted into it.
+        around: whether what lies around the region shows the ground too, as around a word in a
+            photograph; else the region alone does, as in a picture painted into it.
 
-    Two colours are sought; the one that the surroundings, or the edge, have is the ground.
+    Two colours are sought; the one that most of the region, its edge and its surroundings have is
+    the ground.
     """
     lab = to_lab(image)
     inside = lab[region]
     if len(inside) < 32:
         return None
     labels, centres = _two_colours(inside)
-    band = _band(region, outside=around)
-    if not band.any():
-        band = _band(region, outside=False)
-    edge = np.linalg.norm(lab[band][:, None] - centres, axis=2).argmin(axis=1)
-    ground = int(edge.mean() > 0.5)
+    first = np.zeros_like(region)  # of the two colours, inside
+    first[region] = labels == 0
+    border = [first[_band(region, outside=False)].mean()]
+    band = _band(region, outside=True)
+    if around and band.any():
+        apart = np.linalg.norm(lab[band][:, None] - centres, axis=2)
+        border.append((apart.argmin(axis=1) == 0).mean())
+    # A word may have others around it, and a box may cut its strokes: none of these decides alone.
+    ground = 0 if np.mean([*border, first[region].mean()]) > 0.5 else 1
     ink = labels != ground
     between = centres[1 - ground] - centres[ground]
     difference = float(np.linalg.norm(between))
     share = float(ink.mean())
     if difference < _LEAST_DIFFERENCE or not _LEAST_INK < share < _MOST_INK:
         return None
-    if float((edge != ground).mean()) > 0.8 * share:
-        return None  # as much of it around as inside: a texture, not a word
+    if min(1 - b if ground == 0 else b for b in border) > 0.8 * share:
+        return None  # as much of it along the border as inside: a texture, not a word
     # Where between the two colours each pixel lies, the ground being taken as it varies in place.
     local = _local_mean(lab, region, ink)
     along = ((lab - local) @ between) / difference**2
@@ -91,6 +96,10 @@ def without(image: np.ndarray, ink: Ink | None, region: np.ndarray) -> np.ndarra
     strokes = cv2.dilate((ink.coverage > 0.12).astype(np.uint8), kernel)
     window = _window(region, margin=8 + reach)
     part, mask = image[window], strokes[window]
+    # Nor what is lettering of the same colour around: other words, and strokes that the box cuts.
+    lab, two = to_lab(part), to_lab(np.stack([ink.colour, ink.ground])[None])[0]
+    apart = [np.linalg.norm(lab - colour, axis=2) for colour in two]
+    mask[~region[window] & (apart[0] < apart[1])] = 1
     scale = min(1.0, _FILL_LONGEST_PX / max(mask.shape))
     if scale == 1:
         filled = cv2.inpaint(np.ascontiguousarray(part), mask, 3, cv2.INPAINT_TELEA)

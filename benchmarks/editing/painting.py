@@ -1,8 +1,10 @@
 """Painting one word into one place of a photograph.
 
-The model sees the place upright and at the size it was trained at, with as much around it as it
-knows. What it paints is small; its letters are taken out, enlarged and laid in the photograph's own
-colours over the photograph's own ground, so that nothing but letters changes.
+What the model paints is small; its letters are taken out, enlarged and laid in the photograph's own
+colours over the photograph's own ground, so that nothing but letters changes. For that it is shown
+plain paper, on which its letters come out clean: the photograph would not make them more fitting,
+and its patterns get into them. Asked for its whole picture (`colours`: model), it sees the place
+upright and at the size it was trained at, with as much around it as it knows.
 """
 
 from collections.abc import Sequence
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 Colours = Literal["photograph", "model"]
 # What a region takes of the training crops, on average: the model paints best at that size.
 _WIDTH_SHARE, _HEIGHT_SHARE = 0.92, 0.80
+_PAPER = (215, 215, 210)
 _LEAST_CONTRAST = 3.0  # of large text and its ground (WCAG 2.2, 1.4.3)
 
 
@@ -46,6 +49,8 @@ def paint(
         centre = place.quad.mean(axis=0).astype(int)
         region[centre[1], centre[0]] = True
     seen, to_model = view(model, photograph, place)
+    if colours == "photograph":
+        seen = np.full_like(seen, _PAPER)
     pictures = _repaint(model, seen, to_model, place, word, seeds)
     if colours == "model":
         return [_laid(photograph, _back(p, to_model, photograph), region) for p in pictures]

@@ -15,6 +15,7 @@ from dreamtext.errors import UserError
 from dreamtext.files import write_text
 
 CARD = "README.md"
+EDITS = "edits.png"
 _SHOWN = ("SeqAcc/raw", "SeqAcc/truth", "NED/raw", "mIoU", "mIoU-ceiling")
 
 
@@ -56,7 +57,8 @@ def card(folder: Path) -> str:
         model_name=name,
         eval_results=results or None,
     )
-    return f"---\n{data.to_yaml()}\n---\n\n{_text(name, config, about, scores)}"
+    edits = (folder / EDITS).is_file()
+    return f"---\n{data.to_yaml()}\n---\n\n{_text(name, config, about, scores, edits)}"
 
 
 def _read(folder: Path) -> tuple[Config, dict[str, Any], list[dict[str, Any]]]:
@@ -73,7 +75,13 @@ def _read(folder: Path) -> tuple[Config, dict[str, Any], list[dict[str, Any]]]:
     return config, about, scores
 
 
-def _text(name: str, config: Config, about: dict[str, Any], scores: list[dict[str, Any]]) -> str:
+def _text(
+    name: str,
+    config: Config,
+    about: dict[str, Any],
+    scores: list[dict[str, Any]],
+    edits: bool,
+) -> str:
     data, mode = config.data, config.objective.supervision.mode
     letters = {"upper": "capitals", "alphanumeric": "letters and digits"}
     lengths = f"{data.min_word_length} to {data.max_word_length}"
@@ -97,6 +105,7 @@ def _text(name: str, config: Config, about: dict[str, Any], scores: list[dict[st
         "## How well it paints\n",
         *_scores(scores),
         *(_EARLIER if scores and "data_revision" not in about else ()),
+        *(_EDITED if edits else ()),
         "## How it was made\n",
         f"Run `{about['run']}` ({about['title']}), code revision "
         f"`{about['git']['revision']}`{'' if about['git']['clean'] else ' with changes'}, "
@@ -123,6 +132,11 @@ def _scores(scores: list[dict[str, Any]]) -> list[str]:
     ]
 
 
+_EDITED = (
+    f"Twenty edits of the test split (`python -m benchmarks.editing.compare {EDITS} FOLDER`): the "
+    "picture, its own picture laid in, its letters in the picture's colours, the truth.\n",
+    f"![Twenty edits]({EDITS})\n",
+)
 _EARLIER = (
     "It was trained before the test split was what it is today: parts of 9 photographs whose other "
     "parts train models now were whole in its training, so that 18 of the 62 backgrounds it is "

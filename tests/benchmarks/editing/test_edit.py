@@ -120,6 +120,26 @@ def test_a_sign_keeps_its_ground_and_colour_whatever_ground_the_model_paints(
     assert np.abs(np.median(painted[strokes > 0], axis=0) - ink).max() <= 12
 
 
+def test_letters_do_not_depend_on_the_picture_around_them(untrained, monkeypatch) -> None:
+    """What surrounds the place is shown where the model's whole picture is asked for, alone."""
+    from benchmarks.editing import painting
+
+    seen = []
+    real = painting._repaint
+    monkeypatch.setattr(
+        painting,
+        "_repaint",
+        lambda model, view, *rest: seen.append(view) or real(model, view, *rest),
+    )
+    place = parse_region("40,30,60,20", 160, 90)
+    for colours in ("photograph", "model"):
+        paint(untrained, NOISE, place, "HI", [0], colours)
+    paper, around = seen
+    assert paper.shape == around.shape
+    assert paper.std(axis=(0, 1)).max() == 0
+    assert around.std() > 10
+
+
 def test_a_seed_is_the_same_picture_alone_and_among_others(untrained) -> None:
     place = parse_region("40,30,60,20", 160, 90)
     _, second = paint(untrained, NOISE, place, "HI", [0, 7], "model")
@@ -175,6 +195,8 @@ def test_a_line_of_words_the_best_read_try_of_each_and_a_sheet(tmp_path) -> None
             )
         )
     )
+    assert said[0].startswith("loading the model small")  # before anything slow
+    assert "loading the judge" in "".join(said)
     took = [line for line in said if "took seed" in line]
     assert [line.partition(":")[0] for line in took] == ["North", "Pier", "24"]
     after = np.asarray(Image.open(out)).astype(int)

@@ -51,6 +51,20 @@ def test_a_tight_box_and_a_painted_patch_are_told_apart_as_well():
     assert np.abs(found.colour - 240).max() <= 6
 
 
+def test_a_word_among_others_is_lettering_all_the_same():
+    """Lines above and below, and a frame, right beside the region."""
+    image, alpha, region = sign((200, 200, 210), (20, 20, 30), "Pier")
+    crowded = image.copy()
+    crowded[:10] = crowded[70:] = crowded[:, :13] = crowded[:, 227:] = (20, 20, 30)
+    found = ink.find(crowded, region, around=True)
+    assert found is not None
+    assert np.abs(found.colour - (20, 20, 30)).max() <= 6
+    assert np.abs(found.coverage - alpha)[region].mean() < 0.05
+    filled = ink.without(crowded, found, region)
+    assert np.abs(filled[region].astype(float) - (200, 200, 210)).mean() < 3
+    assert np.array_equal(filled[~region], crowded[~region])
+
+
 def test_an_empty_sign_has_no_lettering():
     rng = np.random.default_rng(0)
     flat = (np.full((*SIZE, 3), 90) + rng.normal(0, 3, (*SIZE, 3))).clip(0, 255).astype(np.uint8)
