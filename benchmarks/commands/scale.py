@@ -34,9 +34,18 @@ def doctor(
     """
     from baselines.doctor import examine_all
     from dreamtext.configs.presets import configured
+    from dreamtext.errors import UserError
     from dreamtext.weights import inventory
 
     config = configured(preset, objective, overrides or [])
+    if files and not files.is_dir():
+        raise UserError(f"--files {files} is no folder; name the one that your files lie in")
+    if preset != "paper" and not overrides:
+        typer.echo(
+            f"the preset {preset} needs no files but those that come along, and no other system. "
+            "`dreamtext doctor` lists what the preset paper and its comparison need"
+        )
+        return
     absent = 0
     typer.echo(f"weights and data sets of the preset {preset}\n")
     for found in inventory.look(config, files or inventory.folder(), hashes=hashes):

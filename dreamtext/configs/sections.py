@@ -292,6 +292,11 @@ class ObjectiveConfig(Checked):
         self.require(
             0 <= self.attention_ramp <= 1, "attention_ramp is a fraction of all steps, 0 to 1"
         )
+        for name in ("gamma", "alpha", "beta", "outside_weight"):
+            self.require(
+                getattr(self, name) >= 0,
+                f"{name} weighs a loss that is to become small: 0 (without it) or more",
+            )
 
     def attention_first_step(self, total: int) -> int:
         """The first of `total` steps at which L_attn acts; supervision that never ends, or never

@@ -158,6 +158,13 @@ ASSETS = (
         blocks="training and scoring on ICDAR13",
         source="Robust Reading Competition, Focused Scene Text 2013",
     ),
+    Asset(
+        name="ScenePair",
+        kind="data",
+        path="scenepair",
+        blocks="scoring on pairs of words in one style",
+        source="GitHub, weichaozeng/TextCtrl, section Evaluation of its README",
+    ),
 )
 
 

@@ -71,6 +71,7 @@ def test_unknown_key_names_the_nearest_known_one() -> None:
         ("data.max_word_length=20", "max_length"),
         ("masks.blur_kernel=4", "odd"),
         ("training.steps=0", "positive"),
+        ("objective.alpha=-1", r"alpha weighs a loss.*0 \(without it\) or more"),
     ],
 )
 def test_bad_overrides_are_named(text: str, words: str) -> None:

@@ -208,6 +208,17 @@ def test_doctor_prints_every_asset(tmp_path, monkeypatch):
     assert f"{len(inventory.ASSETS)} of {len(inventory.ASSETS)} are not there" in result.output
 
 
+def test_doctor_refuses_a_folder_that_is_none_and_lists_nothing_where_nothing_is_needed(tmp_path):
+    from benchmarks.cli import app
+
+    command = ["doctor", "--files", str(tmp_path / "nowhere")]
+    with pytest.raises(UserError, match="nowhere is no folder"):
+        CliRunner().invoke(app, command, catch_exceptions=False, standalone_mode=False)
+    said = CliRunner().invoke(app, ["doctor", "--preset", "smoke"]).output
+    assert "needs no files but those that come along" in said
+    assert "mostel" not in said
+
+
 # --- several processes --------------------------------------------------------------------------
 
 _RUN = """
