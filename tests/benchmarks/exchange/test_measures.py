@@ -4,7 +4,7 @@ import json
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.exchange import measures
@@ -57,6 +57,7 @@ def test_only_ranked_systems_that_both_measures_know_are_compared():
     assert (flat.systems, flat.kendall, flat.told_apart) == (3, None, 0)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 9), min_size=3, max_size=6))
 def test_a_measure_agrees_with_itself(values):
     own = rows("m", "higher", **{f"s{i}": v for i, v in enumerate(values)})

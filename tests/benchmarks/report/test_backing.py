@@ -65,9 +65,10 @@ def test_the_papers_claims_are_judged_again_from_kept_values(tmp_path):
 
 def test_the_leaderboard_and_the_measures_are_made_again_from_the_studies_scores(tmp_path):
     """Byte for byte."""
-    for path in (*RESULTS.glob("*/scores.csv"), *RESULTS.glob("*/provenance.json")):
+    read = ("*/scores.csv", "*/provenance.json", "models/*/scores.json", "models/*/config.json")
+    for path in (path for pattern in read for path in RESULTS.glob(pattern)):
         copy = tmp_path / path.relative_to(RESULTS)
-        copy.parent.mkdir(exist_ok=True)
+        copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(path.read_bytes())
     written = [leaderboard.write(tmp_path), *measures.write(tmp_path).iterdir()]
     for path in written:
