@@ -8,7 +8,8 @@ _INTERVALS = "Bars: 95 % intervals over seeds, photographs, words and images."
 
 
 def differences(values: Values) -> Drawing | None:
-    """A forest plot: each variant less the reference, paired by image and seed."""
+    """A forest plot: each variant less the reference, paired by image and seed, where both have
+    values."""
     study = values.study
     others = [name for name in values.names if name != study.reference]
     panels = [
@@ -19,6 +20,7 @@ def differences(values: Values) -> Drawing | None:
     ]
     if not panels:
         return None
+    others = [n for n in others if any(_difference(values, n, *panel) for panel in panels)]
     width = 1.2 + 0.06 * max(map(len, others)) + 2.1 * len(panels)
     figure, axes = new(width, 0.9 + 0.24 * len(others), 1, len(panels), sharey=True)
     for axis, (task, metric) in zip(axes[0], panels, strict=True):
@@ -53,7 +55,7 @@ def _difference(values: Values, name: str, task: str, metric: str):
 
 
 def scores(values: Values) -> Drawing | None:
-    """Every variant's value with its interval, and each seed's own."""
+    """The value of every variant that has one, with its interval, and each seed's own."""
     panels = [
         (task, metric)
         for task in values.tasks
@@ -62,15 +64,16 @@ def scores(values: Values) -> Drawing | None:
     ]
     if not panels:
         return None
+    names = [n for n in values.names if any(values.point(n, *panel) for panel in panels)]
     columns = min(len(panels), 4)
     rows = -(-len(panels) // columns)
-    width = 1.2 + 0.06 * max(map(len, values.names)) + 1.9 * columns
-    height = (0.9 + 0.22 * len(values.names)) * rows
+    width = 1.2 + 0.06 * max(map(len, names)) + 1.9 * columns
+    height = (0.9 + 0.22 * len(names)) * rows
     figure, axes = new(width, height, rows, columns, sharey=True)
     for axis in axes.flat[len(panels) :]:
         axis.set_axis_off()
     for axis, (task, metric) in zip(axes.flat, panels, strict=False):
-        for row, name in enumerate(values.names):
+        for row, name in enumerate(names):
             look = values.looks[name]
             own = values.seeds.get((name, task, metric), [])
             axis.plot(own, [row] * len(own), "o", ms=3, mfc="none", mec=look["color"], mew=0.7)
@@ -78,8 +81,8 @@ def scores(values: Values) -> Drawing | None:
                 axis.plot([found.low, found.high], [row, row], color=look["color"], lw=1.6)
                 axis.plot(found.value, row, look["marker"], color=look["color"], ms=5)
         axis.set_title(f"{metric}\n{task}")
-        axis.set_yticks(range(len(values.names)), values.names)
-        axis.set_ylim(len(values.names) - 0.5, -0.5)
+        axis.set_yticks(range(len(names)), names)
+        axis.set_ylim(len(names) - 0.5, -0.5)
         axis.locator_params(axis="x", nbins=5)
         if metric in (READING, MASKS, "NED/raw"):
             axis.set_xlim(0, 1)
