@@ -174,6 +174,7 @@ _BESIDE = (  # title, link, what it is
     ),
     ("tiny", "models/tiny/README.md", "a model of the studies' size, and how well it paints"),
     ("statistics", "statistics/coverage.md", "how often the intervals hold the truth, simulated"),
+    ("mutants", "mutants/mutants.md", "whether tests see it where what numbers rest on is wrong"),
     ("masks", "masks/README.md", "latent masks under other settings, and what was withdrawn"),
     (
         *("published", "published/README.md"),
