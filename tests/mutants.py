@@ -62,13 +62,15 @@ def main() -> None:
     """Judge what is undecided of the sample, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sample", type=int, default=200, help="mutants, over all modules")
+    parser.add_argument("--skip", type=int, default=0, help="leave out the first so many")
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "mutants")
     parser.add_argument("--only", default="", help="judge those of modules of this name alone")
     parser.add_argument("--fresh", action="store_true", help="forget what was decided before")
     given = parser.parse_args()
     os.chdir(ROOT)  # where mutmut finds its configuration
     every = {m: group for group in GROUPS for module in group.modules for m in mutated(module)[1]}
-    sample = sorted(every, key=lambda m: digest(m.function + m.change))[: given.sample]
+    order = sorted(every, key=lambda m: digest(m.function + m.change))
+    sample = order[given.skip : given.skip + given.sample]
     file = given.out / "mutants.csv"
     standing = {} if given.fresh else {_key(row): row for row in read(file)}
     decided = {
@@ -144,7 +146,8 @@ def page(rows: list[Row], sampled: int, every: int) -> str:
         f"{len(excused)} change nothing that anybody could see, and of the other {counted} the "
         f"tests see {dead.total()} ({dead.total() / max(counted, 1):.1%}), {endless} of them by "
         f"never coming to an end.{undecided} Written by `make mutants`; `mutants.csv` says which "
-        "test saw which mutant.",
+        "test saw which mutant. Tests were written for survivors: it is the score of these mutants, "
+        "not of all there are; `tests/mutants.py --skip` draws others.",
         "",
         "| module | mutants | equivalent | seen | |",
         "| --- | --- | --- | --- | --- |",
@@ -157,7 +160,7 @@ def page(rows: list[Row], sampled: int, every: int) -> str:
         ("Survivors", [row for row in alive if row not in excused]),
         ("Equivalent", excused),
     ):
-        lines += ["", f"## {title}"]
+        lines += ["", f"## {title}", *([] if some else ["", "None."])]
         for row in some:
             said = excused.get(row) or ("no test reaches it" if row.verdict == UNREACHED else "")
             lines += ["", f"`{row.function}`{said and f': {said}'}", "", "```diff"]
