@@ -146,8 +146,8 @@ def page(rows: list[Row], sampled: int, every: int) -> str:
         f"{len(excused)} change nothing that anybody could see, and of the other {counted} the "
         f"tests see {dead.total()} ({dead.total() / max(counted, 1):.1%}), {endless} of them by "
         f"never coming to an end.{undecided} Written by `make mutants`; `mutants.csv` says which "
-        "test saw which mutant. Tests were written for survivors: it is the score of these mutants, "
-        "not of all there are; `tests/mutants.py --skip` draws others.",
+        "test saw which mutant. Tests were written for survivors: it is the score of these "
+        "mutants, not of all there are; `tests/mutants.py --skip` draws others.",
         "",
         "| module | mutants | equivalent | seen | |",
         "| --- | --- | --- | --- | --- |",
