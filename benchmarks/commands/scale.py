@@ -111,6 +111,10 @@ def plan_memory(
     for name in ("weights", "gradients", "optimizer", "average", "activations", "total"):
         table.add_row(name, f"{getattr(planned, name) / 2**30:.2f}")
     Console().print(table)
+    typer.echo(
+        f"The optimisers' step alone needs {planned.optimising / 2**30:.2f} GiB, whatever the "
+        "batch: where that is the total, gradient checkpointing saves nothing."
+    )
     steps = config.training.steps
     typer.echo(
         f"{planned.operations / 1e12:.3g} TFLOP a step, {planned.operations * steps / 1e15:.3g} "

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import flop_registry
 
 from dreamtext import devices
 from dreamtext.configs.sections import Config
@@ -42,6 +42,7 @@ class MemoryPlan:
     Attributes:
         parameters: how many each part of the model has.   trained: how many of them are trained.
         weights, gradients, optimizer, average: kept throughout.
+        optimising: the most that is alive in the optimisers' step, whatever the batch.
         total: the most that is alive at once.
         operations: floating-point operations of a step's matrix products and convolutions.
     """
@@ -52,6 +53,7 @@ class MemoryPlan:
     gradients: int
     optimizer: int
     average: int
+    optimising: int
     total: int
     operations: int
 
@@ -62,20 +64,28 @@ class MemoryPlan:
 
 
 class Alive(TorchDispatchMode):
-    """Adds up the storages that are alive; `peak` is the most there were at once."""
+    """Adds up the storages that are alive; `peak` is the most there were at once. Counts the
+    `operations` of matrix products and convolutions.
+
+    torch's own `FlopCounterMode` hangs hooks on the graph, by which what a checkpointed block
+    computes again stays alive: it would be counted as needed.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.now = self.peak = 0
+        self.now = self.peak = self.operations = 0
         self._known: set[int] = set()
 
     def __torch_dispatch__(
         self, function: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        result = function(*args, **(kwargs or {}))
+        kwargs = kwargs or {}
+        result = function(*args, **kwargs)
         for value in tree_leaves(result):
             if isinstance(value, Tensor):
                 self.count(value)
+        if counted := flop_registry.get(function._overloadpacket):
+            self.operations += counted(*args, **kwargs, out_val=result)
         return result
 
     def count(self, tensor: Tensor) -> None:
@@ -103,10 +113,11 @@ def plan(config: Config, processes: int = 1) -> MemoryPlan:
         model.to_empty(device="cpu")
         step = Step(model)
         kept = [*model.parameters(), *model.buffers()]
-        with Alive() as alive, FlopCounterMode(display=False) as operations:
+        with Alive() as alive:
             for tensor in (*kept, *step.average.shadow.values()):
                 alive.count(tensor)
             step.optimise_without_gradient()  # so that the optimisers have all they will keep
+            optimising, before = alive.peak, alive.operations
             step(batch)
     return MemoryPlan(
         parameters={
@@ -117,8 +128,9 @@ def plan(config: Config, processes: int = 1) -> MemoryPlan:
         gradients=_bytes(step.trained),
         optimizer=_bytes(step.moments()),
         average=_bytes(step.average.shadow.values()),
+        optimising=optimising,
         total=alive.peak,
-        operations=operations.get_total_flops() * config.training.accumulate,
+        operations=(alive.operations - before) * config.training.accumulate,
     )
 
 

@@ -120,6 +120,8 @@ SIZES = {
     "tiny": PLAIN,
     "larger": (*PLAIN, "data.width=128", "data.height=64", "training.batch_size=16"),
 }
+CHECKPOINTED = "training.gradient_checkpointing=true"
+SIZES |= {f"{name}, checkpointed": (*texts, CHECKPOINTED) for name, texts in SIZES.items()}
 
 
 def measured(name: str, answers: Any) -> None:
@@ -150,6 +152,9 @@ def test_checkpointing_and_a_shared_batch_need_less() -> None:
     assert whole.weights == sum(whole.parameters.values()) * 4 + buffers(plain)
     assert spared.activations < whole.activations
     assert spared.operations > whole.operations, "what is spared is computed twice"
+    # With a batch this small the optimisers' step is the peak: nothing else is left by then.
+    least = memory.plan(override(plain, ["training.batch_size=1", CHECKPOINTED]))
+    assert least.total == pytest.approx(least.optimising, rel=0.02)
     shared = memory.plan(plain, processes=2)
     assert shared.activations < 0.6 * whole.activations
     assert shared.operations == pytest.approx(whole.operations / 2, rel=0.1)
@@ -165,6 +170,11 @@ def test_operations_are_counted() -> None:
         layer(torch.ones(3, 8)).sum().backward()
     # Forward, and the weight's gradient; of the input none is asked for.
     assert counted.get_total_flops() == 2 * 2 * 3 * 8 * 4
+    config = override(SMOKE, ["training.optimizer=adamw", "training.batch_size=2"])
+    step = memory.Step(DreamText(config))
+    with FlopCounterMode(display=False) as counted:
+        step(2)
+    assert memory.plan(config).operations == counted.get_total_flops()
     hours = memory.gpu_hours(override(SMOKE, ["training.steps=1000"]), 100, 0.5)
     one = memory.plan(override(SMOKE, ["training.steps=1000"])).operations
     assert hours == pytest.approx(one * 1000 / 50e12 / 3600)
