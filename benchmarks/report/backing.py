@@ -172,7 +172,7 @@ _BESIDE = (  # title, link, what it is
         *("small", "models/small/README.md"),
         "the model behind `dreamtext edit`, and how well it paints",
     ),
-    ("tiny", "models/tiny/README.md", "a model of the studies' size, and how well it paints"),
+    ("tiny", "models/tiny/README.md", "a model of the studies' size, and its card"),
     ("statistics", "statistics/coverage.md", "how often the intervals hold the truth, simulated"),
     ("mutants", "mutants/mutants.md", "whether tests see it where what numbers rest on is wrong"),
     ("masks", "masks/README.md", "latent masks under other settings, and what was withdrawn"),
