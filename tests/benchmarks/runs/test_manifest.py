@@ -107,7 +107,7 @@ def test_benchmarks_are_named_by_what_sets_them_apart() -> None:
     ("values", "words"),
     [
         ({"severity": 0.5}, "needs a corruption"),
-        ({"corruption": "blur"}, "above 0, at most 1"),
+        ({"corruption": "blur"}, "^Benchmark: severity of a corruption is above 0, at most 1$"),
         ({"corruption": "blur", "severity": 2.0}, "at most 1"),
         ({"corruption": "fog", "severity": 1.0}, "clutter"),
         ({"fonts": "serif"}, "unseen"),
@@ -117,6 +117,25 @@ def test_benchmarks_are_named_by_what_sets_them_apart() -> None:
 def test_what_makes_no_sense_is_refused(values: dict, words: str) -> None:
     with pytest.raises(UserError, match=words):
         Benchmark(**values)
+
+
+def test_a_file_that_is_no_manifest_or_was_edited_is_refused_by_name(tmp_path) -> None:
+    path = tmp_path / "m.json"
+    with pytest.raises(UserError) as missing:
+        manifests.read(path)
+    assert str(missing.value) == f"there is no manifest {path}; write one with `data manifest`"
+    for text in ("{", "{}", '{"hash": "1", "entries": [[1, "A"]]}'):
+        path.write_text(text)
+        with pytest.raises(UserError) as refused:
+            manifests.read(path)
+        assert str(refused.value).startswith(f"{path} is not a manifest (")
+    draw(CONFIG, Benchmark(n=2)).write(path)
+    known = manifests.read(path).hash
+    path.write_text(path.read_text().replace('"reconstruction"', '"editing"'))
+    with pytest.raises(UserError) as edited:
+        manifests.read(path)
+    assert str(edited.value).startswith(f"{path} was edited: its content has the hash ")
+    assert f"it says {known}; write a new one with `data manifest`" in str(edited.value)
 
 
 def test_a_frozen_manifest_is_drawn_as_it_is_and_of_its_own_data_set_alone(tmp_path) -> None:
