@@ -150,6 +150,13 @@ def measure(config: Config, rounds: int) -> dict[str, float]:
     }
 
 
+def product_tflops(side: int = 1024) -> float:
+    """The rate of a matrix product in float32, of 2 side^3 operations: what can be reached here."""
+    matrix = torch.randn(side, side, device=devices.device())
+    taken = [seconds(lambda: matrix @ matrix) for _ in range(8)]
+    return 2 * side**3 / statistics.median(taken[2:]) / 1e12
+
+
 def page(rows: dict[str, dict[str, float]]) -> str:
     """The measurements as a page of Markdown."""
     computing = devices.describe()
@@ -169,6 +176,13 @@ def page(rows: dict[str, dict[str, float]]) -> str:
             f"{row['ratio']:.3f} | {row['pictures_per_s']:.2f} | {row['stack_ms']:.2f} | {peak} | "
             f"{row['planned_gib']:.2f} | {row['tflops']:.3f} |"
         )
+    peak = product_tflops()
+    shares = ", ".join(f"{name} {row['tflops'] / peak:.2f}" for name, row in rows.items())
+    lines += [
+        "",
+        f"A product of two 1,024 x 1,024 matrices in float32 runs at {peak:.3f} TFLOP/s. A step's "
+        f"operations, as `study plan --tflops` counts them, at a share of that rate: {shares}.",
+    ]
     return "\n".join(lines) + "\n"
 
 
