@@ -176,12 +176,12 @@ def page(rows: dict[str, dict[str, float]]) -> str:
             f"{row['ratio']:.3f} | {row['pictures_per_s']:.2f} | {row['stack_ms']:.2f} | {peak} | "
             f"{row['planned_gib']:.2f} | {row['tflops']:.3f} |"
         )
-    peak = product_tflops()
-    shares = ", ".join(f"{name} {row['tflops'] / peak:.2f}" for name, row in rows.items())
+    reached = product_tflops()
+    shares = ", ".join(f"{name} {row['tflops'] / reached:.2f}" for name, row in rows.items())
     lines += [
         "",
-        f"A product of two 1,024 x 1,024 matrices in float32 runs at {peak:.3f} TFLOP/s. A step's "
-        f"operations, as `study plan --tflops` counts them, at a share of that rate: {shares}.",
+        f"A product of two 1,024 x 1,024 matrices in float32 runs at {reached:.3f} TFLOP/s. A "
+        f"step's operations, as `study plan --tflops` counts them, reach of that rate: {shares}.",
     ]
     return "\n".join(lines) + "\n"
 
