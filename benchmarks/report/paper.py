@@ -177,7 +177,8 @@ def markdown(verdicts: Sequence[Verdict], preset: str) -> str:
             else ""
         )
         + "Differences are the first less the second, paired by image and seed, with 95 % "
-        "intervals; p by Holm over the measured claims. Published seqacc is set beside "
+        "intervals; p by Holm over the measured claims, which are other ones than those that a "
+        "study's own report counts. Published seqacc is set beside "
         "SeqAcc/raw, fid beside KID-EffNetLite0/raw, another distance of which lower is better "
         "too.",
         "",

@@ -20,7 +20,10 @@ _MASK = (
 
 STUDY = Study(
     name="mechanism",
-    question="Supervision (none, balanced, full) x L_attn x L_mask: which of them carries it?",
+    question=(
+        "Supervision (none, balanced, full) x L_attn x L_mask: which of them carries it? The rows "
+        "`+ L_attn` are those of the study supervision."
+    ),
     variants=cross(SUPERVISION, _ATTENTION, _MASK),
     reference="balanced",
     primary=Contrast(variant="balanced + L_attn", against="balanced"),

