@@ -82,7 +82,9 @@ def train_a_step(config: Config) -> None:
     terms = trainer.optimise(iter([host] * config.training.accumulate), 0, 1.0)
     assert all(value.device == GPU for value in terms.values())
     stepped = [n for n, p in trainer.average.live.items() if p._version > before[n]]
-    assert len(stepped) > 0.9 * len(before), "backward reached what is trained"
+    # The heads of L_align and L_id are read where those terms weigh something.
+    trained = [n for n in before if config.objective.beta or not n.startswith("heads.")]
+    assert len(stepped) > 0.9 * len(trained), "backward reached what is trained"
 
 
 SLOW = pytest.mark.slow
