@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 SMALL = {
     "smoke": "These runs are the smoke preset's: they show that the loop works. Their numbers are "
     "not meant to be good and order nothing.",
-    "demo": "These runs have half of the tiny preset's steps and one seed: they show who finds the "
-    "characters and that words are read; they order nothing.",
+    "demo": "These runs have fewer steps than the tiny preset's and one seed: they show who finds "
+    "the characters and that words are read; they order nothing.",
 }
 METHOD = (
     "Values are means over images and seeds, with 95 % intervals of the hierarchical bootstrap "
