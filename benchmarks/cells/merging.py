@@ -12,7 +12,7 @@ import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any, Literal
 
@@ -221,10 +221,7 @@ def _path(aside: Stores, name: str) -> Path:
 def _hash_of(tar: tarfile.TarFile, member: tarfile.TarInfo) -> str:
     file = tar.extractfile(member)
     assert file
-    digest = sha256()
-    while block := file.read(1 << 20):
-        digest.update(block)
-    return digest.hexdigest()
+    return file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
 
 
 def _check(aside: Stores, name: str) -> None:

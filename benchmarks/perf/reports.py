@@ -15,12 +15,11 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from benchmarks.cells import reader
-from benchmarks.runs.folder import SCORES, Run
+from benchmarks.runs.folder import SCORES
 from benchmarks.study import Cell, load_study
 from dreamtext.errors import UserError
 from dreamtext.files import file_hash, write_json
@@ -91,15 +90,10 @@ def _keep(
     for path in template.folder.iterdir():
         if path.name == reader.LOG or path.name.startswith("gallery."):
             shutil.copy(path, folder / path.name)
-    specs = {run.stage: _spec(run) for run in cell.runs}
+    specs = {run.stage: run.spec for run in cell.runs}
     hashes = {path.name: file_hash(path) for path in sorted(folder.iterdir())}
     about = {"runs": specs, "provenance": template.provenance(), "sha256": hashes}
     write_json(folder / reader.CELL, about)
-
-
-def _spec(run: Run) -> dict[str, Any]:
-    names = ("stage", "identity", "settings", "parents", "title")
-    return {name: getattr(run, name) for name in names}
 
 
 def _size(folder: Path) -> float:

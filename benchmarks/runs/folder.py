@@ -74,6 +74,17 @@ class Run:
         return self.root / self.name
 
     @property
+    def spec(self) -> dict[str, Any]:
+        """What `spec.json` holds."""
+        return {
+            "stage": self.stage,
+            "title": self.title,
+            "identity": self.identity,
+            "settings": self.settings,
+            "parents": self.parents,
+        }
+
+    @property
     def state(self) -> State:
         return state(self.folder)
 
@@ -85,13 +96,7 @@ class Run:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / SPEC
-        spec = {
-            "stage": self.stage,
-            "title": self.title,
-            "identity": self.identity,
-            "settings": self.settings,
-            "parents": self.parents,
-        }
+        spec = self.spec
         before = _spec(path)
         if before and before.get("identity") != json.loads(json.dumps(self.identity)):
             raise RunError(

@@ -55,16 +55,7 @@ def keep(cell: Cell, store: Path, *, skill: float, n: int = 48, shown: int = 12)
     (folder / reader.LOG).write_bytes(gzip.compress(log.encode(), mtime=0))
     gallery.write(_gallery(rng, images[:shown], bool(cell.train)), folder)
     hashes = {path.name: file_hash(path) for path in sorted(folder.iterdir())}
-    specs = {
-        run.stage: {
-            "stage": run.stage,
-            "identity": run.identity,
-            "settings": run.settings,
-            "parents": run.parents,
-            "title": run.title,
-        }
-        for run in cell.runs
-    }
+    specs = {run.stage: run.spec for run in cell.runs}
     provenance = {
         run.stage: {
             "git": {"revision": "0" * 40, "clean": True},
