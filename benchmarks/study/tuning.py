@@ -26,6 +26,7 @@ from dreamtext.places import results
 METRIC = "NED/raw"
 _SNAPSHOT = "validation_NED"  # of a training's log: the same measure on the way
 _ENOUGH = 3  # trials that a median is taken of
+_START = "0"  # the trial of an arm's first values
 TRIALS, CHOSEN = "trials.csv", "chosen.json"
 
 
@@ -91,6 +92,7 @@ class Tuning:
     arms: tuple[Arm, ...]
     trials: int = 8
     steps: int = 400
+    margin: float = 0.0  # an arm leaves its first trial only for one whose NED is higher by more
     preset: str = "tiny"
     n: int = 96
 
@@ -237,7 +239,7 @@ def write(tuning: Tuning, cells: Sequence[Cell], folder: Path) -> dict[str, Any]
         writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    chosen = _best(_read_trials(folder / TRIALS))
+    chosen = _best(_read_trials(folder / TRIALS), tuning.margin)
     write_json(
         folder / CHOSEN,
         {"tuning": tuning.identity, "trials": file_hash(folder / TRIALS), "chosen": chosen},
@@ -250,8 +252,9 @@ def _read_trials(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def _best(rows: Sequence[Mapping[str, str]]) -> dict[str, Any]:
-    """Each arm's trial of the highest mean NED over its members; one with a stopped member is out.
+def _best(rows: Sequence[Mapping[str, str]], margin: float) -> dict[str, Any]:
+    """Each arm's trial of the highest mean NED over its members, or its first where none is better
+    by more than `margin`; a trial with a stopped member is out.
 
     Raises:
         RunError: every trial of an arm was stopped.
@@ -266,6 +269,8 @@ def _best(rows: Sequence[Mapping[str, str]]) -> dict[str, Any]:
             raise RunError(f"no trial of '{arm}' was run to its end; run `study tune` again")
         means = {number: mean(float(row["NED"]) for row in rows) for number, rows in whole.items()}
         number = max(means, key=lambda n: means[n])
+        if means[number] - means.get(_START, -1.0) <= margin:
+            number = _START
         settings = whole[number][0]["settings"].split()
         best[arm] = {"trial": int(number), "settings": settings, "NED": round(means[number], 6)}
     return best
@@ -290,7 +295,9 @@ def tuned(tuning: Tuning, arm: str, folder: Path | None = None) -> tuple[str, ..
         about = json.loads((folder / CHOSEN).read_text())
         rows = _read_trials(folder / TRIALS)
         stale = about["tuning"] != tuning.identity
-        edited = about["trials"] != file_hash(folder / TRIALS) or about["chosen"] != _best(rows)
+        edited = about["trials"] != file_hash(folder / TRIALS) or about["chosen"] != _best(
+            rows, tuning.margin
+        )
     except FileNotFoundError as error:
         raise UserError(f"tuning '{tuning.name}' has not been run ({error}); {again}") from error
     except (ValueError, KeyError, RunError) as error:

@@ -144,6 +144,17 @@ def test_each_arm_takes_the_trial_that_reads_best_over_all_its_members(cells, tm
     assert chosen["both"]["NED"] == pytest.approx(0.45)
 
 
+def test_a_first_trial_stays_unless_another_is_better_by_more_than_the_margin(cells, tmp_path):
+    for ned, place in zip((0.5, 0.55, 0.4, 0.3, 0.2), range(5), strict=True):
+        for group in ("a", "both (a)", "both (b)"):
+            done(of(cells, group)[place], ned)
+    for margin, chosen in ((0.06, 0), (0.04, 1), (0.0, 1)):
+        assert write(tuning(margin=margin), cells, tmp_path)["both"]["trial"] == chosen
+    assert tuned(tuning(margin=0.04), "a", tmp_path) == tuning().values(tuning().arms[0])[1]
+    with pytest.raises(UserError, match="was edited"):  # a choice follows from its own margin
+        tuned(tuning(margin=0.06), "a", tmp_path)
+
+
 def test_a_trial_that_is_neither_scored_nor_hopeless_is_named(cells, tmp_path):
     for cell in cells[1:]:
         done(cell, 0.5)
