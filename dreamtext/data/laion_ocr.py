@@ -236,8 +236,8 @@ def separate(classes: np.ndarray, quad: np.ndarray, word: str) -> np.ndarray | R
     places: dict[int, float] = {}
     for letter in dict.fromkeys(word.lower()):
         at = [k for k, c in enumerate(word.lower()) if c == letter]
-        ids = {CLASSES.index(letter) + 1, CLASSES.index(letter.upper()) + 1}
-        mask = np.isin(classes, list(ids)).astype(np.uint8) & inside
+        lower, upper = CLASSES.index(letter) + 1, CLASSES.index(letter.upper()) + 1
+        mask = ((classes == lower) | (classes == upper)) & inside
         pieces = _pieces(mask, top / max(across, 1e-6), speck)
         if len(pieces) < len(at):
             return Reason.LETTER_MISSING
@@ -271,6 +271,10 @@ class _Piece:
 def _pieces(mask: np.ndarray, axis: np.ndarray, speck: float) -> list[_Piece]:
     """Connected components, the largest first; what stands above or below another piece (the dot
     of an i, the bars of =, the halves of a cracked letter) belongs to it."""
+    x, y, width, height = cv2.boundingRect(mask)
+    if width == 0:  # OpenCV cannot label nothing
+        return []
+    mask = np.ascontiguousarray(mask[y : y + height, x : x + width])  # a letter's share of a word
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     sizes = stats[:, cv2.CC_STAT_AREA]
     order = sorted(range(1, count), key=lambda n: -sizes[n])
@@ -279,6 +283,7 @@ def _pieces(mask: np.ndarray, axis: np.ndarray, speck: float) -> list[_Piece]:
         if sizes[n] < speck:
             break
         rows, cols = np.nonzero(labels == n)
+        rows, cols = rows + y, cols + x
         along = cols * axis[0] + rows * axis[1]
         new = _Piece(rows, cols, along.min() - 0.5, along.max() + 0.5, float(along.mean()))
         pieces = _joined(pieces, new)
