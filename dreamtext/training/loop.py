@@ -55,11 +55,15 @@ def select_trainable(model: DreamText) -> None:
         model.heads.visual_mix.requires_grad_(True)
 
 
-def compile_blocks(unet: nn.Module) -> None:
-    """Compile the U-Net's residual blocks and feed-forwards; attention stays as it is recorded."""
+def compile_blocks(unet: nn.Module, backend: str = "inductor") -> None:
+    """Compile the U-Net's residual blocks and feed-forwards; attention stays as it is recorded.
+
+    Each block counts its own compilations: a U-Net has more shapes of blocks than torch compiles
+    one function for, and would run the rest of them uncompiled.
+    """
     for module in unet.modules():
         if isinstance(module, ResnetBlock2D | FeedForward):
-            module.compile()
+            module.compile(backend=backend, isolate_recompiles=True)
 
 
 class Trainer:

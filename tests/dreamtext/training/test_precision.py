@@ -9,13 +9,14 @@ import pytest
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from diffusers.models.resnet import ResnetBlock2D
 from helpers import small
 
 from dreamtext.configs.sections import Config
 from dreamtext.data import open_dataset
 from dreamtext.errors import Interrupted
 from dreamtext.training import optimizer
-from dreamtext.training.loop import train
+from dreamtext.training.loop import compile_blocks, train
 
 SHORT = (
     "training.steps=4",
@@ -104,6 +105,19 @@ def test_the_loss_agrees_and_a_resumed_run_is_the_same(
     assert losses(config, tmp_path / "resumed") == whole
     made = [tmp_path / name / "model" / "model.safetensors" for name in ("whole", "resumed")]
     assert made[0].read_bytes() == made[1].read_bytes()
+
+
+def test_blocks_of_any_number_of_shapes_are_compiled() -> None:
+    blocks = [ResnetBlock2D(in_channels=4 * n, temb_channels=8, groups=4) for n in range(1, 13)]
+    unet = torch.nn.ModuleList(blocks)
+    compile_blocks(unet, backend="eager")
+    with torch._dynamo.config.patch(fail_on_recompile_limit_hit=True):
+        for enabled in (True, False):  # a training validates too
+            with torch.set_grad_enabled(enabled):
+                for block in blocks:
+                    x = torch.randn(2, block.in_channels, 4, 4)
+                    assert block(x, torch.randn(2, 8)).shape == x.shape
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] >= len(blocks)
 
 
 # --- gradients that were scaled -----------------------------------------------------------------
