@@ -179,10 +179,11 @@ class KeptCell:
         return json.loads((self.folder / SCORES).read_text())
 
     def per_image(self) -> "pd.DataFrame":
-        import pandas as pd
+        from pyarrow.parquet import ParquetFile
 
         _ = self.about
-        return pd.read_parquet(self.folder / PER_IMAGE)
+        with ParquetFile(self.folder / PER_IMAGE) as file:  # half the time of pandas' reader
+            return file.read(use_threads=False).to_pandas(use_threads=False)
 
     def log(self) -> list[dict[str, Any]]:
         _ = self.about

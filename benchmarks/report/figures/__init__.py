@@ -1,7 +1,6 @@
 """A study's figures: each drawn from its scored cells, with a caption that says what was measured
 on what; as SVG and PDF for paper, PNG for Markdown; the same bytes from the same scores."""
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -35,9 +34,8 @@ _MAKERS = (
 def write(
     study: Study, record: Record, scores: Scores, cells: Sequence[Cell], folder: Path
 ) -> list[Drawn]:
-    """Every figure that the study has something to show in, anew."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    """Every figure that the study has something to show in; no others stay in the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
     values = Values(study, record, scores, cells)
     drawn = []
     with look():
@@ -45,4 +43,8 @@ def write(
             found = make(values)
             if found is not None:
                 drawn.append(save(found, folder))
+    names = {figure.name for figure in drawn}
+    for path in folder.iterdir():
+        if path.stem not in names:
+            path.unlink()
     return drawn

@@ -1,5 +1,6 @@
 """How figures look, and how they are saved: one colour a named arm over all studies."""
 
+import io
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -80,18 +81,25 @@ _LOOK: Any = {
 
 
 def save(drawing: Drawing, folder: Path) -> Drawn:
-    """Write the three files: no date, no random names in them."""
+    """Write the three files, with no date and no random names in them; where the vector file is
+    there already, the others were drawn with it, and stay."""
     import matplotlib as mpl
 
     figure = drawing.figure
     path = folder / drawing.name
     fixed: Any = {"svg.hashsalt": _SALT, "svg.fonttype": "path", "pdf.fonttype": 42}
     with mpl.rc_context(fixed):
-        figure.savefig(path.with_suffix(".png"), metadata={"Software": None})
-        figure.set_layout_engine("none")  # as laid out for the first
-        figure.savefig(path.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
-        nothing = {"CreationDate": None, "Creator": None, "Producer": None}
-        figure.savefig(path.with_suffix(".pdf"), metadata=nothing)
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # all three as laid out once
+        vector = io.BytesIO()
+        figure.savefig(vector, format="svg", metadata={"Date": None, "Creator": None})
+        svg = path.with_suffix(".svg")
+        if not svg.is_file() or svg.read_bytes() != vector.getvalue():
+            svg.unlink(missing_ok=True)
+            figure.savefig(path.with_suffix(".png"), metadata={"Software": None})
+            nothing = {"CreationDate": None, "Creator": None, "Producer": None}
+            figure.savefig(path.with_suffix(".pdf"), metadata=nothing)
+            svg.write_bytes(vector.getvalue())  # last: it stands for the others
     width, height = (round(96 * inches) for inches in figure.get_size_inches())
     about = (drawing.name, drawing.title, drawing.caption)
     return Drawn(*about, int(width), int(height), drawing.broad)

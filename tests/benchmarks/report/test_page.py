@@ -37,6 +37,40 @@ def test_a_report_written_twice_is_the_same_in_every_byte(tmp_path: Path) -> Non
         assert (tmp_path / "one" / path).read_bytes() == (tmp_path / "two" / path).read_bytes()
 
 
+def test_of_figures_drawn_before_only_what_changed_is_drawn_again(tmp_path: Path) -> None:
+    import matplotlib.pyplot as plt
+
+    from benchmarks.report.figures.style import Drawing, new, save
+
+    def drawing(value: float) -> Drawing:
+        figure, axes = new(2, 1)
+        axes[0, 0].plot([0, value])
+        return Drawing("lines", "Lines", "Two of them", figure)
+
+    paths = [tmp_path / f"lines.{kind}" for kind in ("png", "pdf", "svg")]
+    save(drawing(1), tmp_path)
+    first = [path.read_bytes() for path in paths]
+    paths[0].write_bytes(b"kept")
+    save(drawing(1), tmp_path)
+    assert paths[0].read_bytes() == b"kept"
+    save(drawing(2), tmp_path)
+    assert all(path.read_bytes() != old for path, old in zip(paths, first, strict=True))
+    save(drawing(1), tmp_path)
+    assert [path.read_bytes() for path in paths] == first
+    assert not plt.get_fignums()
+
+
+def test_figures_that_a_study_no_longer_has_do_not_stay(tmp_path: Path) -> None:
+    study = STUDY.narrowed(seeds=(0,), where={"task": "reconstruction"})
+    cells = kept.keep_all(study, tmp_path / "cells", n=12, shown=3)
+    old = tmp_path / "out" / "figures" / "old.svg"
+    old.parent.mkdir(parents=True)
+    old.touch()
+    page.write(study, cells, tmp_path / "out")
+    assert not old.exists()
+    assert list(old.parent.glob("*.svg"))
+
+
 def test_nothing_of_a_cell_can_end_the_pages_data(tmp_path: Path) -> None:
     from benchmarks.report import site
 
