@@ -3,29 +3,44 @@ of its numbers must know."""
 
 from collections.abc import Sequence
 
-from benchmarks.report.record import Record
+from benchmarks.report.record import NOT_RUN, Record
 
 
 def explain(record: Record) -> list[str]:
     """A sentence for every variant and task with something to explain: cells without scores, and
-    samples that a system did not support or failed at, with the commonest why."""
+    samples that a system did not support or failed at, with the commonest why. What nobody ran
+    yet is one sentence a task, the last."""
     found: dict[tuple[str, str], list[str]] = {}
-    for row in record.runs.itertuples():
-        reasons = found.setdefault((row.variant, row.task), [])
-        if not row.metric:
-            reasons.append(f"seed {row.seed}: {row.reason}")
+    waiting = {(task, name) for task in record.runs.task.unique() for name in not_run(record, task)}
+    gaps = record.runs[record.runs.metric == ""]
+    for key, own in gaps.groupby(["variant", "task"], sort=False):
+        if key[::-1] not in waiting:
+            for reason, same in own.groupby("reason", sort=False):
+                seeds = f"seed{'s' if len(same) > 1 else ''} {', '.join(same.seed)}"
+                found.setdefault(key, []).append(f"{seeds}: {reason}")
     for key, own in record.images.groupby(["variant", "task"], sort=False):
         first = own[own.seed == own.seed.iloc[0]]
         for status in ("unsupported", "error"):
             here = first[first.status == status]
             if len(here):
                 why = here.reason.mode().iloc[0] if "reason" in here else "no reason was given"
-                found[key].append(f"{len(here)} of {len(first)} samples {status} (as: {why})")
+                said = f"{len(here)} of {len(first)} samples {status} (as: {why})"
+                found.setdefault(key, []).append(said)
     return [
-        f"{variant}, {task}: {'; '.join(dict.fromkeys(reasons))}"
-        for (variant, task), reasons in found.items()
-        if reasons
+        *(f"{variant}, {task}: {'; '.join(said)}" for (variant, task), said in found.items()),
+        *(
+            f"{NOT_RUN}, {task}: {', '.join(names)}"
+            for task in record.runs.task.unique()
+            if (names := not_run(record, task))
+        ),
     ]
+
+
+def not_run(record: Record, task: str) -> list[str]:
+    """The variants that nobody has run a cell of for this task."""
+    here = record.runs[record.runs.task == task]
+    alone = (here.reason == NOT_RUN).groupby(here.variant, sort=False).all()
+    return list(alone[alone].index)
 
 
 def notes(record: Record, metrics: Sequence[str]) -> list[str]:

@@ -24,6 +24,9 @@ _SCORE = (
 )
 
 
+NOT_RUN = "not run yet"
+
+
 @dataclass(frozen=True, eq=False)
 class Record:
     """A study's values.
@@ -97,6 +100,8 @@ def collect(cells: Iterable[Cell]) -> Record:
 
 def _undone(cell: Cell) -> str:
     """Why a cell has no scores."""
+    if all(run.state == "missing" for run in cell.runs):
+        return NOT_RUN
     for run in cell.runs:
         if run.state == "failed":
             return f"the stage {run.stage} failed ({sentence(run.failure())})"

@@ -16,6 +16,7 @@ _IN_LATEX = {
     "~": r"\textasciitilde ",
     "^": r"\textasciicircum ",
 }
+_FIT = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%" + "\n"
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,8 @@ def csv(table: Table) -> str:
 
 
 def latex(table: Table, label: str) -> str:
-    """A `table` environment; the document needs `booktabs` alone."""
+    """A `table` environment, made smaller where it is wider than the text; the document needs
+    `booktabs` and `graphicx`."""
     style = _styled(table).format(_escaped).hide(names=True)
     for axis in (0, 1):
         style = style.format_index(_escaped, axis=axis)
@@ -79,7 +81,10 @@ def latex(table: Table, label: str) -> str:
         multicol_align="l",
         multirow_align="naive",
     )
-    return "".join(f"% {note}\n" for note in table.notes) + text
+    fitted = text.replace(r"\begin{tabular}", _FIT + r"\begin{tabular}")
+    fitted = fitted.replace(r"\end{tabular}", r"\end{tabular}}")
+    notes = (r"\usepackage{booktabs,graphicx} in the preamble", *table.notes)
+    return "".join(f"% {note}\n" for note in notes) + fitted
 
 
 def html(table: Table) -> str:

@@ -6,7 +6,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.report import contrasts, one_judge, published
+from benchmarks.report import contrasts, gaps, one_judge, published
 from benchmarks.report.panels import ALL
 from benchmarks.report.record import Record
 from benchmarks.report.render import Table
@@ -51,7 +51,10 @@ def main_table(
     ]
     by_key = {(r.variant, r.metric): r for r in here.itertuples()}
     grid: dict[str, dict[tuple[str, str], str]] = {}
+    waiting = gaps.not_run(scores.record, task)  # told once, below the table
     for variant in study.variants:
+        if variant.name in waiting:
+            continue
         own = grid[variant.name] = {}
         for metric in metrics:
             found = by_key.get((variant.name, metric))
@@ -62,6 +65,7 @@ def main_table(
         if len(real):
             grid.setdefault(REAL, {})[heads[metric], VALUE] = _number(real.iloc[0])
     notes += _other_samples(study, here)
+    notes += [f"Not run yet: {', '.join(waiting)}."] if waiting else []
     for number, known in enumerate(published.rows(study, task), 1):
         if stated := _as_shown(known, metrics):
             for label, texts in _published(known, number, stated, by_key):

@@ -115,14 +115,17 @@ def test_cells_without_scores_say_why(cells):
     train = cells[1].train
     train.folder.mkdir(parents=True)
     (train.folder / "FAILED.json").write_text(json.dumps(failed))
+    cells[2].train.prepare()  # killed before its first checkpoint
     found = record.collect(cells)
     said = {line.split(":")[0]: line for line in gaps.explain(found)}
     assert (
         "seed 1: the stage train failed (RunError: the loss is not finite)"
         in (said["none, reconstruction"])
     )
-    assert "seed 0: the stage train has not been run" in said["full, reconstruction"]
+    assert said["not run yet, reconstruction"].endswith(": full")
     assert "seed 0" not in said["none, reconstruction"]
+    begun = f"{cells[2].variant.name}, reconstruction"
+    assert "the stage train has not been run to its end" in said[begun]
 
 
 def test_without_any_score_there_is_no_record(cells):

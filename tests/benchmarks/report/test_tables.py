@@ -12,6 +12,7 @@ from scipy import stats
 
 from benchmarks.report import contrasts, render, results, tables
 from benchmarks.report.panels import BLOCKS
+from benchmarks.report.record import NOT_RUN
 from benchmarks.report.summary import Scores, summarise
 from benchmarks.runs.manifest import Benchmark
 from benchmarks.study import Contrast, Variant
@@ -286,7 +287,30 @@ def test_a_variant_without_any_score_is_a_gap(record):
     table = made(study, record)["reconstruction: reading"]
     assert table.frame.loc["balanced"].tolist() == ["- (0/3 seeds)", ""]
     text = results.text(study, record, [table])
-    assert "balanced, reconstruction: seed 0: the stage train failed (RunError: nan);" in text
+    assert "balanced, reconstruction: seeds 0, 1, 2: the stage train failed (RunError: nan)\n" in text
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_variant_that_nobody_ran_is_told_once_below_its_table(record, begun):
+    missing = record.runs.variant == "balanced"
+    rows = record.runs[missing].drop_duplicates("seed").assign(metric="", value=np.nan)
+    rows["reason"] = NOT_RUN
+    if begun:
+        rows.loc[rows.index[0], "reason"] = "the stage train has not been run to its end"
+    runs = pd.concat([record.runs[~missing], rows], ignore_index=True)
+    images = record.images[record.images.variant != "balanced"]
+    record = replace(record, images=images, runs=runs)
+    study = small_study()
+    table = made(study, record)["reconstruction: reading"]
+    gaps = results.text(study, record, [table]).partition("## Gaps")[2]
+    if begun:
+        assert list(table.frame.index) == ["none", "balanced", "full"]
+        assert "- balanced, reconstruction: seed 0: the stage train has not" in gaps
+        assert "to its end; seeds 1, 2: not run yet\n" in gaps
+    else:
+        assert list(table.frame.index) == ["none", "full"]
+        assert "Not run yet: balanced." in table.notes
+        assert gaps == "\n\n- not run yet, reconstruction: balanced\n"
 
 
 def test_unsupported_is_a_gap_with_its_reason_and_no_difference(record):
@@ -527,7 +551,7 @@ def test_words_that_one_judge_reads_alone_are_counted_over_seeds():
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
-def test_latex_compiles_with_booktabs_alone(tmp_path):
+def test_latex_compiles_and_fits_its_page(tmp_path):
     record = record_of(
         {("none", READ): NONE, ("balanced", READ): BALANCED, ("full", READ): FULL},
         font_seen=[i < 5 for i in range(10)],
@@ -536,7 +560,10 @@ def test_latex_compiles_with_booktabs_alone(tmp_path):
     results.write_tables(study, record, tmp_path)
     made = sorted((tmp_path / "tables").glob("*.tex"))
     assert len(made) == 3
-    lines = [r"\documentclass{article}", r"\usepackage{booktabs}", r"\begin{document}"]
+    wide = pd.DataFrame([["0.123 [0.100, 0.150]"] * 14], index=["long name"], columns=range(14))
+    made.append(tmp_path / "tables" / "wide.tex")
+    made[-1].write_text(render.latex(render.Table("Wide", "", wide), "wide"))
+    lines = [r"\documentclass{article}", r"\usepackage{booktabs,graphicx}", r"\begin{document}"]
     lines += [*(f"\\input{{{path.stem}}}" for path in made), r"\end{document}"]
     (tmp_path / "tables" / "all.tex").write_text("\n".join(lines))
     done = subprocess.run(
@@ -546,6 +573,7 @@ def test_latex_compiles_with_booktabs_alone(tmp_path):
         text=True,
     )
     assert done.returncode == 0, done.stdout[-2000:]
+    assert r"Overfull \hbox" not in done.stdout  # too wide
 
 
 def test_renderings_escape_what_their_language_reads():
@@ -567,7 +595,7 @@ def test_renderings_escape_what_their_language_reads():
     assert all(
         rule in tex for rule in (r"\toprule", r"\midrule", r"\bottomrule", r"\label{tab:it}")
     )
-    assert tex.startswith("% note <1>\n")
+    assert tex.startswith("% \\usepackage{booktabs,graphicx} in the preamble\n% note <1>\n")
     page = render.html(table)
     assert "<p>of <code>code</code> &amp; 5 %</p>" in page
     assert "a|b &lt;c&gt;" in page
