@@ -82,7 +82,7 @@ def _task(pack: "Gallery", images: "pd.DataFrame", place: Path) -> dict[str, Any
         told = {key: _plain(row[key]) for key in _TOLD[:5] if key in images}
         samples.append({"id": name, "word": word, "source_word": source, **told})
     height, width = next(iter(pack.pictures.values())).shape[1:3]
-    return {"size": [height, width], "samples": samples, "variants": [], "true_masks": None}
+    return {"size": [height, width], "of": len(images), "samples": samples, "variants": []}
 
 
 def _variant(

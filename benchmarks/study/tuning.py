@@ -177,8 +177,8 @@ def load_tuning(name: str) -> Tuning:
 
 
 def hopeless(tuning: Tuning, cells: Sequence[Cell]) -> dict[str, int]:
-    """Trainings not worth going on with -> the step they are at: at their last snapshot they read
-    worse than the median of the other trials of their arm at the same step."""
+    """Trainings not worth going on with -> the step they are at: at their last snapshot, of the
+    second half, they read worse than the median of the other trials of their arm at that step."""
     paths: dict[str, dict[str, dict[int, float]]] = {}
     for cell in cells:
         assert cell.train is not None
@@ -194,6 +194,8 @@ def hopeless(tuning: Tuning, cells: Sequence[Cell]) -> dict[str, int]:
             if name in finished or not path:
                 continue
             step = max(path)
+            if 2 * step < tuning.steps:  # hardly anything is read by then, whatever the constants
+                continue
             others = [p[step] for n, p in trials.items() if n != name and step in p]
             if len(others) >= _ENOUGH and path[step] < median(others):
                 found[name] = step

@@ -108,12 +108,15 @@ def test_a_trial_below_the_median_at_its_step_is_hopeless(cells):
     log(group[0], 0.1, 0.5)
     log(group[1], 0.2, 0.6)
     assert hopeless(tuning(), cells) == {}  # two others are too few for a median
-    log(group[2], 0.3)
-    log(group[3], 0.05)
-    log(group[4], 0.15)
-    assert hopeless(tuning(), cells) == {group[3].train.name: 2, group[4].train.name: 2}
+    log(group[2], 0.0, 0.9)
+    log(group[3], 0.0)
+    log(group[4], 0.0)
+    assert hopeless(tuning(), cells) == {}  # before half of the steps nothing is said
+    log(group[3], 0.2, 0.3)
+    log(group[4], 0.2, 0.4)
+    assert hopeless(tuning(), cells) == {group[3].train.name: 4, group[4].train.name: 4}
     done(group[3], 0.7)  # what is finished is not stopped, however it began
-    assert hopeless(tuning(), cells) == {group[4].train.name: 2}
+    assert hopeless(tuning(), cells) == {group[4].train.name: 4}
 
 
 def test_a_hopeless_trial_is_told_to_stop_and_no_other(monkeypatch):
@@ -171,7 +174,7 @@ def results(cells, tmp_path) -> Path:
     (stopped.score.folder / "DONE.json").unlink()
     (stopped.train.folder / "DONE.json").unlink()
     for cell in of(cells, "a"):
-        log(cell, 0.0 if cell is stopped else 0.5)
+        log(cell, 0.0, 0.0 if cell is stopped else 0.5)
     write(tuning(), cells, tmp_path / "out")
     return tmp_path / "out"
 
@@ -181,7 +184,7 @@ def test_a_study_takes_what_was_chosen(results):
     with (results / TRIALS).open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 15
-    assert (rows[0]["NED"], rows[0]["steps"]) == ("", "2")  # the one that was stopped
+    assert (rows[0]["NED"], rows[0]["steps"]) == ("", "4")  # the one that was stopped
 
 
 def test_what_is_missing_stale_or_edited_is_refused(results, tmp_path):
