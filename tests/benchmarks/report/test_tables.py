@@ -287,7 +287,8 @@ def test_a_variant_without_any_score_is_a_gap(record):
     table = made(study, record)["reconstruction: reading"]
     assert table.frame.loc["balanced"].tolist() == ["- (0/3 seeds)", ""]
     text = results.text(study, record, [table])
-    assert "balanced, reconstruction: seeds 0, 1, 2: the stage train failed (RunError: nan)\n" in text
+    said = "balanced, reconstruction: seeds 0, 1, 2: the stage train failed (RunError: nan)\n"
+    assert said in text
 
 
 @pytest.mark.parametrize("begun", [False, True])
