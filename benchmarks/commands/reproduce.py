@@ -72,6 +72,14 @@ def reproduce(
     n: Samples = None,
     workers: Annotated[int, typer.Option(help="--on here: runs side by side")] = 1,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before running")] = False,
+    tflops: Annotated[
+        float | None,
+        typer.Option(
+            min=0.001,
+            help="Count the trainings' operations, at this rate of one GPU: its peak times what is "
+            "used of it",
+        ),
+    ] = None,
     runs: RunsOption = None,
     cells: CellsOption = None,
     out: Annotated[Path, typer.Option(help="Folder of results")] = Path("results"),
@@ -79,7 +87,9 @@ def reproduce(
     """The paper's studies again: run what is missing, write every report, the index, and PAPER.md,
     which sets each of the paper's claims beside what was measured."""
     from benchmarks.commands.study import run_here, write_overviews
+    from benchmarks.launch import estimate
     from benchmarks.launch.local import missing
+    from benchmarks.launch.tasks import distinct_runs
     from benchmarks.report import page, paper
     from dreamtext.errors import RunError
 
@@ -89,6 +99,10 @@ def reproduce(
     }
     typer.echo(f"preset {preset}, on {on}")
     left = sum([_tell(name, one, on) for name, one in chosen.items()])
+    if left and tflops:
+        every = distinct_runs([cell for one in chosen.values() for cell in one.cells])
+        hours = estimate.counted_hours(every, tflops)
+        typer.echo(f"all trainings: {hours:.3g} GPU-hours at {tflops:g} TFLOP/s, counted")
     if left and not yes:
         typer.confirm(f"{left} runs are missing; run them?", abort=True)
     page.write_index(out)  # pages link to it

@@ -55,8 +55,12 @@ def send(root: Path) -> str:
     command += [word for text in QUICK for word in ("--set", text)]
     command += [word for text in asked for word in ("--ask", text)]
     command += ["--runs", str(root / "runs"), "--out", str(root / "report")]
+    return dreamtext(root, *command)
+
+
+def dreamtext(root: Path, *words: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.cli", *command],
+        [sys.executable, "-m", "benchmarks.cli", *words],
         cwd=root,
         env={**os.environ, "PYTHONPATH": str(PROJECT)},
         capture_output=True,
@@ -155,3 +159,21 @@ def test_training_in_two_tasks_on_two_nodes_is_training_in_one(finished, tmp_pat
             assert other[term] == pytest.approx(mine[term], rel=2e-3), (term, mine)
         # Its masks come from a threshold, where a last digit can move a pixel.
         assert other["attention"] == pytest.approx(mine["attention"], rel=2e-2)
+
+
+@pytest.mark.slow
+def test_the_paper_is_sent_by_one_command_and_written_by_the_same(cluster, tmp_path, monkeypatch):
+    monkeypatch.setenv("DREAMTEXT_CACHE", str(tmp_path / "cache"))
+    lines = [f"{key} = {json.dumps(value)}" for key, value in REQUEST.items()]
+    (tmp_path / "cluster.toml").write_text("\n".join(lines))
+    asked = ("reproduce", "supervision", "--preset", "smoke", "--seeds", "1", "--n", str(N))
+    first = dreamtext(tmp_path, *asked, "--on", "slurm", "--yes", "--tflops", "0.1")
+    assert "supervision    3 x train, 6 x sample, 6 x score; not measured" in first
+    assert "GPU-hours at 0.1 TFLOP/s, counted" in first
+    assert "submitted; the same command writes PAPER.md once the runs are done" in first
+    wait_for_the_queue()
+    again = dreamtext(tmp_path, *asked, "--on", "slurm")
+    assert "nothing to run: 6 cells are scored" in again
+    results = tmp_path / "results"
+    assert (results / "supervision-smoke" / "report.html").is_file()
+    assert "balanced" in (results / "PAPER.md").read_text()
