@@ -59,11 +59,12 @@ def compile_blocks(unet: nn.Module, backend: str = "inductor") -> None:
     """Compile the U-Net's residual blocks and feed-forwards; attention stays as it is recorded.
 
     Each block counts its own compilations: a U-Net has more shapes of blocks than torch compiles
-    one function for, and would run the rest of them uncompiled.
+    one function for, and would run the rest of them uncompiled. Each size of a batch has its own
+    code, whatever was seen before, so that a resumed run computes the same bits.
     """
     for module in unet.modules():
         if isinstance(module, ResnetBlock2D | FeedForward):
-            module.compile(backend=backend, isolate_recompiles=True)
+            module.compile(backend=backend, dynamic=False, isolate_recompiles=True)
 
 
 class Trainer:
