@@ -91,6 +91,12 @@ def plan_memory(
     objective: Objective = None,
     processes: Annotated[int, typer.Option(help="Processes (GPUs) that share the batch")] = 1,
     cards: Annotated[bool, typer.Option(help="Which batch fits on cards of 24 to 141 GiB")] = False,
+    tflops: Annotated[
+        float | None,
+        typer.Option(
+            min=0.001, help="Also hours, at this rate of one GPU: its peak times what is used of it"
+        ),
+    ] = None,
 ) -> None:
     """Run one training step without data, and say what it needs; nothing is allocated."""
     from rich.console import Console
@@ -119,6 +125,7 @@ def plan_memory(
     typer.echo(
         f"{planned.operations / 1e12:.3g} TFLOP a step, {planned.operations * steps / 1e15:.3g} "
         f"PFLOP in {steps:,} steps on each process"
+        + (f": {planned.operations * steps / tflops / 3.6e15:.3g} hours" if tflops else "")
     )
     if not cards:
         return

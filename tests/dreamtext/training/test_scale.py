@@ -180,6 +180,19 @@ def test_operations_are_counted() -> None:
     assert hours == pytest.approx(one * 1000 / 50e12 / 3600)
 
 
+def test_the_command_tells_memory_operations_and_hours() -> None:
+    from benchmarks.cli import app
+
+    done = CliRunner().invoke(app, ["plan-memory", "--preset", "smoke", "--tflops", "0.001"])
+    assert done.exit_code == 0, done.output
+    config = preset("smoke")
+    text = f" in {config.training.steps:,} steps "
+    line = next(x for x in done.output.splitlines() if text in x)
+    hours = memory.gpu_hours(config, 0.001, 1.0)
+    assert line.endswith(f" steps on each process: {hours:.3g} hours")
+    assert "optimizer" in done.output
+
+
 @pytest.mark.slow
 def test_full_size_is_planned_without_allocating_it() -> None:
     planned = memory.plan(configured("paper", "released", ["training.batch_size=1"]))
