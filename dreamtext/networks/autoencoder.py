@@ -125,6 +125,9 @@ def build_kl(config: AutoencoderConfig) -> nn.Module:
             groups=32,
             eps=1e-6,
         )
+    # One picture at a time: a batch at full size would need more memory here than the training of
+    # all else does, where the U-Net's blocks are checkpointed.
+    model.enable_slicing()
     for part in model.modules():
         for name in ("nonlinearity", "conv_act"):
             if hasattr(part, name):
