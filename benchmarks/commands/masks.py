@@ -69,6 +69,31 @@ def sweep(
 
 
 @app.command()
+def grid(
+    run: Annotated[
+        list[str], typer.Argument(help="Sample stages of one variant's seeds, reconstruction")
+    ],
+    out: Annotated[Path, typer.Option(help="Where it goes")] = Path("results/masks/grid"),
+    timestep: Timestep = None,
+    runs: RunsOption = None,
+) -> None:
+    """Every blur and threshold on the maps of one variant's seeds together, with intervals, and
+    what each differs from the variant's own."""
+    from benchmarks.mask_lab import grid as laboratory
+    from benchmarks.mask_lab import report
+    from benchmarks.mask_lab.sweep import default_setting
+    from benchmarks.runs.folder import default_root
+
+    opened = [report.open_run(name, runs or default_root()) for name in run]
+    attentions, titles = zip(*opened, strict=True)
+    for one in attentions:
+        _known([timestep] if timestep is not None else None, one.timesteps, "timestep")
+    own = default_setting(attentions[0], timestep)
+    typer.echo(laboratory.write(attentions, titles, own.timestep, out))
+    typer.echo(f"table and figure are in {out}")
+
+
+@app.command()
 def compare(
     a: RunArgument,
     b: Annotated[

@@ -1,5 +1,6 @@
 """Saved attention of a folder of samples, character by character, ready to be thresholded."""
 
+import json
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.metrics.overlap import truth_at
-from benchmarks.samples.folder import SampleFolder
+from benchmarks.samples.folder import SAMPLES, SampleFolder
 from dreamtext.configs.sections import MaskConfig
 from dreamtext.errors import UserError
 from dreamtext.objective.masks import average_attention
@@ -63,6 +64,14 @@ class Attention:
     def letters(self) -> list[str]:
         """The M characters themselves."""
         return [c for i in self.known for c in self.folder.records[i].word]
+
+    def told(self, attribute: str) -> np.ndarray | None:
+        """(N,) what samples.jsonl says of each known sample, such as the source it stands on; None
+        where it does not say so of all."""
+        lines = (self.folder.path / SAMPLES).read_text().splitlines()
+        by_id = {str(line["id"]): line.get(attribute) for line in map(json.loads, lines)}
+        found = [by_id[self.folder.records[i].id] for i in self.known]
+        return None if None in found else np.array(found)
 
     @property
     def timesteps(self) -> list[float]:

@@ -1,6 +1,5 @@
 """What the laboratory writes into a folder: tables, figures and a page of text."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -177,16 +176,8 @@ def relate(
         better=fitted,
         best=result.oracle[(own.timestep, own.layers, own.kernel, own.sigma)],
         length=np.array([len(attention.folder.records[i].word) for i in attention.known]),
-        source=_sources(attention),
+        source=attention.told("source"),
     )
-
-
-def _sources(attention: Attention) -> np.ndarray | None:
-    """What each known sample stands on; None where the data set does not tell."""
-    lines = (attention.folder.path / SAMPLES).read_text().splitlines()
-    by_id = {str(line["id"]): line.get("source") for line in map(json.loads, lines)}
-    found = [by_id[attention.folder.records[i].id] for i in attention.known]
-    return None if None in found else np.array(found)
 
 
 def write_relation(values: list[relation.Values], out: Path) -> str:

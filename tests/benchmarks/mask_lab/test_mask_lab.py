@@ -1,5 +1,7 @@
 """The mask laboratory: rules, sweeps over saved attention, comparisons, the relation to SeqAcc."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from benchmarks.commands.masks import app
-from benchmarks.mask_lab import figures, relation, rules, sweep
+from benchmarks.mask_lab import figures, grid, relation, rules, sweep
 from benchmarks.mask_lab.attention import Attention
 from benchmarks.mask_lab.compare import by_layer, compare, marks_of, other_marks
 from benchmarks.mask_lab.rules import Maps, Rule, iou, parse
@@ -366,6 +368,48 @@ def test_confusion_counts_where_masks_lie(attention):
     assert np.allclose(matrix[:, -1], 0)
 
 
+def seed_of(folder, tmp_path, number):
+    """The same samples, painted by another seed."""
+    other = shutil.copytree(folder, tmp_path / f"seed {number}")
+    write_attention(other, {"fine": noisy_attention(other, 0.4 + number / 4, seed=number)})
+    return Attention(SampleFolder(other), MaskConfig(min_size=8))
+
+
+def test_a_grid_pools_seeds_and_holds_every_setting_against_the_own(folder, tmp_path):
+    runs = [seed_of(folder, tmp_path, number) for number in range(3)]
+    found = grid.sweeps(runs, 0.6)
+    own = sweep.default_setting(runs[0], 0.6)
+    frame = grid.table(found, own)
+    assert len(frame) == len(sweep.RULES) * len(sweep.BLURS)
+    assert frame.miou.is_monotonic_decreasing
+    mine = frame[frame.own].iloc[0]
+    assert (mine.kernel, mine.sigma, mine.rule) == (3, 1.0, str(own.rule))
+    assert (mine.gain, mine.gain_low, mine.gain_high) == (0, 0, 0)
+    best = frame.iloc[0]
+    setting = next(
+        s
+        for s in found[0].settings
+        if (s.kernel, s.sigma, str(s.rule)) == (best.kernel, best.sigma, best.rule)
+    )
+    assert best.miou == pytest.approx(np.mean([one.column(setting) for one in found]))
+    assert best.gain == pytest.approx(best.miou - mine.miou)
+    assert best.gain_low < best.gain < best.gain_high
+    alone = grid.table(found[:1], own).set_index(["kernel", "sigma", "rule"])
+    place = (best.kernel, best.sigma, best.rule)
+    assert alone.loc[place].high - alone.loc[place].low < best.high - best.low  # seeds differ
+
+
+def test_a_grid_of_other_samples_or_other_masks_is_refused(attention, tmp_path):
+    folder = write_folder(tmp_path / "less", COUNT - 1)
+    write_attention(folder, {"fine": noisy_attention(folder, 0.4)})
+    fewer = Attention(SampleFolder(folder), MaskConfig(min_size=8))
+    with pytest.raises(UserError, match="painted different samples"):
+        grid.sweeps([attention, fewer], 0.6)
+    lower = Attention(attention.folder, MaskConfig(min_size=8, threshold_std=1))
+    with pytest.raises(UserError, match="by different settings"):
+        grid.sweeps([attention, lower], 0.6)
+
+
 def test_the_command_line_sweeps_compares_and_relates(folder, tmp_path):
     run = CliRunner().invoke
     out = tmp_path / "out"
@@ -373,6 +417,10 @@ def test_the_command_line_sweeps_compares_and_relates(folder, tmp_path):
     assert found.exit_code == 0, found.output
     names = {"sweep.csv", "summary.md", "settings.png", "characters.png", "best.png", "worst.png"}
     assert names <= {path.name for path in out.iterdir()}
+    found = run(app, ["grid", str(folder), str(folder), "--out", str(out)])
+    assert found.exit_code == 0, found.output
+    assert {"grid.csv", "grid.png"} <= {path.name for path in out.iterdir()}
+    assert "| own | blur 3/1, " in (out / "grid.md").read_text()
     masks = index_maps(folder, tmp_path / "masks")
     found = run(app, ["compare", str(folder), str(masks), "--out", str(out)])
     assert found.exit_code == 0, found.output
