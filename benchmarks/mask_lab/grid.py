@@ -45,7 +45,7 @@ def table(
     photographs: np.ndarray | None = None,
     words: np.ndarray | None = None,
 ) -> "pd.DataFrame":
-    """A row a setting, the best mean first: mIoU and its difference to `own`, with intervals, and
+    """A row a setting, the best mean first: mIoU and its difference to `own` with intervals, and
     the score of perfect masks through the same blur and rule.
 
     Args:
@@ -69,17 +69,17 @@ def table(
                 "kernel": setting.kernel,
                 "sigma": setting.sigma,
                 "rule": str(setting.rule),
-                "miou": value.value,
+                "value": value.value,
                 "low": value.low,
                 "high": value.high,
-                "gain": gain.value,
-                "gain_low": gain.low,
-                "gain_high": gain.high,
+                "difference": gain.value,
+                "difference_low": gain.low,
+                "difference_high": gain.high,
                 "ceiling": float(np.mean([one.ceiling[place] for one in found])),
                 "own": setting == own,
             }
         )
-    return pd.DataFrame(rows).sort_values("miou", ascending=False, ignore_index=True)
+    return pd.DataFrame(rows).sort_values("value", ascending=False, ignore_index=True)
 
 
 def write(runs: Sequence[Attention], titles: Sequence[str], timestep: float, out: Path) -> str:
@@ -105,8 +105,8 @@ def _text(frame: "pd.DataFrame", own: Setting, titles: Sequence[str], n: int) ->
         ("best", frame.iloc[0]),
     ]
     rows = "".join(
-        f"| {name} | {_blur(row)}, {row.rule} | {row.miou:.3f} [{row.low:.3f}, {row.high:.3f}] | "
-        f"{'' if row.own else _gain(row)} | {row.ceiling:.3f} |\n"
+        f"| {name} | {_blur(row)}, {row.rule} | {row.value:.3f} [{row.low:.3f}, {row.high:.3f}] | "
+        f"{'' if row.own else _signed(row)} | {row.ceiling:.3f} |\n"
         for name, row in lines
     )
     return (
@@ -119,8 +119,9 @@ def _text(frame: "pd.DataFrame", own: Setting, titles: Sequence[str], n: int) ->
     )
 
 
-def _gain(row: "pd.Series") -> str:
-    return f"{row.gain:+.3f} [{row.gain_low:+.3f}, {row.gain_high:+.3f}]"
+def _signed(row: "pd.Series") -> str:
+    ends = f"[{row.difference_low:+.3f}, {row.difference_high:+.3f}]"
+    return f"{row.difference:+.3f} {ends}"
 
 
 def _blur(row: "pd.Series") -> str:

@@ -113,6 +113,9 @@ def figures(text: str) -> list[tuple[str, str, str]]:
     return _FIGURE.findall(text)
 
 
+_CORRELATION = tuple(f"rank correlation with seqacc{end}" for end in ("", ", low", ", high"))
+
+
 def unbacked(text: str, results: Path) -> list[str]:
     """The figures of a text that no table of scores or contrasts in `results` holds, nor the
     scores of a model there, rounded as the text rounds."""
@@ -124,6 +127,7 @@ def unbacked(text: str, results: Path) -> list[str]:
         for value, low, high in (
             ("value", "low", "high"),
             ("difference", "difference_low", "difference_high"),
+            _CORRELATION,
         ):
             if {value, low, high} <= set(columns):
                 rows = pd.read_csv(path, usecols=[value, low, high]).dropna()

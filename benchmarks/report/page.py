@@ -90,7 +90,7 @@ def laboratory(folder: Path, before: str) -> list[tuple[str, str]]:
     """Title and link of every page of the mask laboratory in a folder of reports."""
     found = []
     for path in sorted((folder / "masks").glob("*")):
-        for name in ("index.html", "report.html", "summary.md", "compare.md", "relation.png"):
+        for name in ("summary.md", "grid.md", "compare.md", "relation.png"):
             if (path / name).is_file():
                 found.append((path.name, f"{before}masks/{path.name}/{name}"))
                 break

@@ -381,19 +381,19 @@ def test_a_grid_pools_seeds_and_holds_every_setting_against_the_own(folder, tmp_
     own = sweep.default_setting(runs[0], 0.6)
     frame = grid.table(found, own)
     assert len(frame) == len(sweep.RULES) * len(sweep.BLURS)
-    assert frame.miou.is_monotonic_decreasing
+    assert frame.value.is_monotonic_decreasing
     mine = frame[frame.own].iloc[0]
     assert (mine.kernel, mine.sigma, mine.rule) == (3, 1.0, str(own.rule))
-    assert (mine.gain, mine.gain_low, mine.gain_high) == (0, 0, 0)
+    assert (mine.difference, mine.difference_low, mine.difference_high) == (0, 0, 0)
     best = frame.iloc[0]
     setting = next(
         s
         for s in found[0].settings
         if (s.kernel, s.sigma, str(s.rule)) == (best.kernel, best.sigma, best.rule)
     )
-    assert best.miou == pytest.approx(np.mean([one.column(setting) for one in found]))
-    assert best.gain == pytest.approx(best.miou - mine.miou)
-    assert best.gain_low < best.gain < best.gain_high
+    assert best.value == pytest.approx(np.mean([one.column(setting) for one in found]))
+    assert best.difference == pytest.approx(best.value - mine.value)
+    assert best.difference_low < best.difference < best.difference_high
     alone = grid.table(found[:1], own).set_index(["kernel", "sigma", "rule"])
     place = (best.kernel, best.sigma, best.rule)
     assert alone.loc[place].high - alone.loc[place].low < best.high - best.low  # seeds differ
