@@ -90,10 +90,11 @@ def _text(
         if config.model.segmentation.channels
         else ""
     )
+    start = "a base model" if config.model.unet.weights else "nothing"
     lines = [
         f"# {name}\n",
         f"Paints a given word into a region of a picture of {data.width} x {data.height} pixels: a "
-        f"small model with DreamText's objective (arXiv 2405.14701), trained from nothing on the "
+        f"small model with DreamText's objective (arXiv 2405.14701), trained from {start} on the "
         f"data set `{data.name}` with words of {lengths} "
         f"{letters.get(data.alphabet, 'characters')}, character masks supervised `{mode}`, "
         f"{config.training.steps:,} steps. {condition}It is not the published model.\n",
