@@ -112,6 +112,8 @@ def tune(
     """Run a tuning's trials, stop hopeless ones, and write what was tried and chosen."""
     from benchmarks.cells.reader import default_store
     from benchmarks.launch import local as runner
+    from benchmarks.report import tuned
+    from benchmarks.study import chosen
     from benchmarks.study import tuning as tunings
 
     tuning = tunings.load_tuning(name)
@@ -123,9 +125,9 @@ def tune(
         hopeless=lambda: tunings.hopeless(tuning, cells),
     )
     folder = out or Path("results", "tuning", tuning.name)
-    for arm, best in tunings.write(tuning, cells, folder).items():
+    for arm, best in chosen.write(tuning, cells, folder).items():
         typer.echo(f"{arm:24} trial {best['trial']}  NED {best['NED']:.3f}  {best['settings']}")
-    typer.echo(folder / tunings.TRIALS)
+    typer.echo(tuned.write(tuning, folder))
 
 
 def run_here(

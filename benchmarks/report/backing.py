@@ -179,7 +179,11 @@ _BESIDE = (  # title, link, what it is
     ("tiny", "models/tiny/README.md", "a model of the studies' size, and its card"),
     ("statistics", "statistics/coverage.md", "how often the intervals hold the truth, simulated"),
     ("mutants", "mutants/mutants.md", "whether tests see it where what numbers rest on is wrong"),
-    ("masks", "masks/README.md", "latent masks under other settings, and what was withdrawn"),
+    (
+        *("masks", "masks/README.md"),
+        "latent masks under other blurs and thresholds, and what they have to do with reading",
+    ),
+    ("tuning", "tuning/tiny/README.md", "equal trials for every arm, and what was chosen"),
     (
         *("published", "published/README.md"),
         "published numbers, with their sources and how sure they are",

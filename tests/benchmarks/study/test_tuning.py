@@ -10,19 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.launch import local
+from benchmarks.report import tuned as report
 from benchmarks.study import Variant, load_study
-from benchmarks.study.tuning import (
-    CHOSEN,
-    TRIALS,
-    Arm,
-    Choice,
-    Range,
-    Tuning,
-    hopeless,
-    load_tuning,
-    tuned,
-    write,
-)
+from benchmarks.study.chosen import CHOSEN, TRIALS, tuned, write
+from benchmarks.study.tuning import Arm, Choice, Range, Tuning, hopeless, load_tuning
 from dreamtext.errors import RunError, UserError
 
 A, B = (Variant(name=n, overrides=(f"objective.beta={v}",)) for n, v in (("a", 0.1), ("b", 0.2)))
@@ -185,6 +176,18 @@ def test_a_study_takes_what_was_chosen(results):
         rows = list(csv.DictReader(file))
     assert len(rows) == 15
     assert (rows[0]["NED"], rows[0]["steps"]) == ("", "4")  # the one that was stopped
+
+
+def test_the_page_of_a_tuning_tells_every_trial_and_refuses_what_was_edited(results):
+    page = report.write(tuning(), results).read_text()
+    assert page == report.text(tuning(), results)
+    assert "2 arms, 5 trials of 8 steps each, one seed, 96 validation words" in page
+    rows = [line for line in page.splitlines() if line.startswith("| 2 |")]
+    assert [row.endswith("| 0.100 | 0.100 | 0.100 | **chosen** |") for row in rows] == [True, True]
+    assert "| stopped at 4 |  |  |  |" in page
+    (results / TRIALS).write_text((results / TRIALS).read_text().replace("0.1", "0.9"))
+    with pytest.raises(UserError, match="was edited"):
+        report.text(tuning(), results)
 
 
 def test_what_is_missing_stale_or_edited_is_refused(results, tmp_path):
