@@ -118,12 +118,9 @@ def tune(
 
     tuning = tunings.load_tuning(name)
     cells = tuning.study().cells(root_of(runs), (kept or default_store()).resolve())
-    stopped = tunings.hopeless(tuning, cells)
-    runner.run_cells(
-        [cell for cell in cells if cell.train and cell.train.name not in stopped],
-        workers=workers,
-        hopeless=lambda: tunings.hopeless(tuning, cells),
-    )
+    # Trials that came later may have read worse: what was stopped then goes on.
+    while left := tunings.left(tuning, cells):
+        runner.run_cells(left, workers=workers, hopeless=lambda: tunings.hopeless(tuning, cells))
     folder = out or Path("results", "tuning", tuning.name)
     for arm, best in chosen.write(tuning, cells, folder).items():
         typer.echo(f"{arm:24} trial {best['trial']}  NED {best['NED']:.3f}  {best['settings']}")

@@ -194,5 +194,11 @@ def hopeless(tuning: Tuning, cells: Sequence[Cell]) -> dict[str, int]:
     return found
 
 
+def left(tuning: Tuning, cells: Sequence[Cell]) -> list[Cell]:
+    """The trials that are neither scored nor hopeless."""
+    stopped = hopeless(tuning, cells)
+    return [c for c in cells if not c.done and c.train and c.train.name not in stopped]
+
+
 def trained(cell: Cell) -> bool:
     return cell.done or (cell.train is not None and cell.train.state == "done")

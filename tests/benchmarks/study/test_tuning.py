@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from benchmarks import cli
 from benchmarks.launch import local
 from benchmarks.report import tuned as report
 from benchmarks.study import Variant, load_study
@@ -108,6 +110,34 @@ def test_a_trial_below_the_median_at_its_step_is_hopeless(cells):
     assert hopeless(tuning(), cells) == {group[3].train.name: 4, group[4].train.name: 4}
     done(group[3], 0.7)  # what is finished is not stopped, however it began
     assert hopeless(tuning(), cells) == {group[4].train.name: 4}
+
+
+def test_a_stopped_trial_goes_on_once_others_read_worse_than_it(cells, tmp_path, monkeypatch):
+    """The command itself; in place of trainings, their logs: the third of each arm is stopped while
+    only better ones are there."""
+    readings = {0: 0.5, 1: 0.6, 2: 0.4, 3: 0.1, 4: 0.2}
+    asked = []
+
+    def run_cells(left, *, workers, hopeless):
+        asked.append([cell.variant.name for cell in left])
+        for cell in left:
+            number = int(cell.variant.name.rpartition("#")[2])
+            log(cell, 0.0, readings[number])
+            if len(asked) == 1 and number == 2:
+                continue  # as if stopped
+            if cell.train.name not in hopeless():
+                done(cell, readings[number])
+
+    monkeypatch.setattr(local, "run_cells", run_cells)
+    monkeypatch.setattr("benchmarks.study.tuning.load_tuning", lambda _: tuning())
+    command = ["study", "tune", "--runs", str(cells[0].train.root), "--out", str(tmp_path / "out")]
+    told = CliRunner().invoke(cli.app, command, catch_exceptions=False)
+    assert len(asked[0]) == 15
+    assert asked[1:] == [["a #2", "both (a) #2", "both (b) #2"]]
+    assert "trial 1  NED 0.600" in told.output
+    with (tmp_path / "out" / TRIALS).open(newline="") as file:
+        by = {row["variant"]: row["NED"] for row in csv.DictReader(file)}
+    assert (by["a #2"], by["a #3"], by["a #4"]) == ("0.4", "", "")
 
 
 def test_a_hopeless_trial_is_told_to_stop_and_no_other(monkeypatch):
