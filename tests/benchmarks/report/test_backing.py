@@ -10,8 +10,9 @@ from typer.main import get_command
 
 from benchmarks.cli import app
 from benchmarks.exchange import leaderboard, measures
-from benchmarks.report import backing, paper, results
+from benchmarks.report import backing, paper, results, tuned
 from benchmarks.report.record import collect
+from benchmarks.study.tuning import load_tuning
 from dreamtext.errors import UserError
 
 RESULTS = ROOT / "results"
@@ -61,6 +62,12 @@ def test_the_papers_claims_are_judged_again_from_kept_values(tmp_path):
     paper.write(measured, tmp_path, "tiny")
     for name in (paper.FILE, paper.TABLE):
         assert (RESULTS / name).read_bytes() == (tmp_path / name).read_bytes(), name
+
+
+def test_the_tuning_s_page_is_made_again_from_its_trials():
+    tuning = load_tuning("tuning")
+    folder = RESULTS / "tuning" / tuning.name
+    assert (folder / tuned.PAGE).read_text() == tuned.text(tuning, folder)
 
 
 def test_the_leaderboard_and_the_measures_are_made_again_from_the_studies_scores(tmp_path):
