@@ -24,7 +24,8 @@ STUDY = Study(
     question=(
         "What do DreamText's character masks add to other ways of guiding characters, with the "
         "same network, data and steps? The steps some objectives practise before training come "
-        "on top: the pre-trained encoder's 600, the segmenter's 1000 of TextDiffuser's objective."
+        "on top: the pre-trained encoder's 600, the segmenter's 1000 of TextDiffuser's objective, "
+        "which alone is also told how the word looks typeset, and so need not learn to spell."
     ),
     variants=(
         Variant(name="truth", system="truth"),
