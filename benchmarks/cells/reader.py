@@ -40,7 +40,7 @@ _READ = "judges-agree/"  # the metric whose details hold what both judges read
 
 def default_store() -> Path:
     """Where kept cells lie: $DREAMTEXT_CELLS, else ./results/cells."""
-    return Path(os.environ.get("DREAMTEXT_CELLS", "results/cells"))
+    return Path(os.environ.get("DREAMTEXT_CELLS") or "results/cells")
 
 
 class Scored(Protocol):

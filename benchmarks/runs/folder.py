@@ -44,7 +44,7 @@ OUTPUT = "output.log"  # what a stage started by `study run` printed
 
 def default_root() -> Path:
     """Where runs live: $DREAMTEXT_RUNS, else ./runs."""
-    return Path(os.environ.get("DREAMTEXT_RUNS", "runs"))
+    return Path(os.environ.get("DREAMTEXT_RUNS") or "runs")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ Layout = Mapping[str, tuple[tuple[int, ...], str]]
 
 def root() -> Path:
     """Where caches live: $DREAMTEXT_CACHE, else ~/.cache/dreamtext."""
-    return Path(os.environ.get("DREAMTEXT_CACHE", Path.home() / ".cache" / "dreamtext"))
+    return Path(os.environ.get("DREAMTEXT_CACHE") or Path.home() / ".cache" / "dreamtext")
 
 
 def arrays(

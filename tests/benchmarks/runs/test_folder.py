@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 from helpers import small
 
+from benchmarks.cells.reader import default_store
 from benchmarks.runs import provenance
-from benchmarks.runs.folder import SPEC, Run, load
+from benchmarks.runs.folder import SPEC, Run, default_root, load
 from benchmarks.runs.work import working
 from benchmarks.study.identities import train_run
+from dreamtext.data import cache
 from dreamtext.errors import Interrupted, RunError, UserError
 from dreamtext.files import write_json
 from slurm import snapshot
@@ -20,6 +22,15 @@ from slurm.task import DONE, read_failure
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     return train_run(small.config(), tmp_path)
+
+
+def test_a_place_that_is_set_to_nothing_is_the_default_one(monkeypatch):
+    """`export DREAMTEXT_CACHE=` must not fill the folder that one stands in."""
+    for name in ("DREAMTEXT_CACHE", "DREAMTEXT_RUNS", "DREAMTEXT_CELLS"):
+        monkeypatch.setenv(name, "")
+    assert cache.root() == Path.home() / ".cache" / "dreamtext"
+    assert default_root() == Path("runs")
+    assert default_store() == Path("results/cells")
 
 
 def test_settings_that_are_no_identity_are_as_asked_for_last(run, tmp_path):
