@@ -59,6 +59,7 @@ def test_a_main_table_is_the_one_made_by_hand(record):
     assert list(table.frame.columns) == [(f"{READ} ↑", "value"), (f"{READ} ↑", "Δ none")]
     assert list(sets.frame.columns) == [(f"{FAR} ↓", "value"), (f"{FAR} ↓", "Δ none")]
     assert list(table.frame.index) == list(sets.frame.index) == ["none", "balanced", "full"]
+    assert table.frame.index.name == "variant"  # the first column's head
     zero = stats.binomtest(0, 10).proportion_ci(0.95, "exact").high
     assert table.frame.iloc[0].tolist() == [f"0.000 [0.000, {zero:.3f}]", ""]
     assert sets.frame.iloc[0].tolist() == ["900.0 [880.4, 919.6]", ""]
@@ -171,6 +172,7 @@ def test_a_finding_is_never_stronger_than_its_interval_and_p(change, verdict):
         "reason": "",
         **change,
     }
+    assert ", p below 0.001." in contrasts.sentence(pd.Series(row | {"p_holm": 0.0002}))
     said = contrasts.sentence(pd.Series(row))
     assert said.startswith(f"`full` against `balanced` in {READ} (editing): {verdict}, ")
     assert f"{row['value']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}], p = " in said
