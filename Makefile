@@ -7,10 +7,10 @@ STAMP := $(VENV)/installed
 .PHONY: demo smoke test test-all lint clean mutants
 
 demo: $(STAMP)
-	$(BIN)/dreamtext study run supervision --preset demo --seeds 1 --n 96 --workers 2
+	$(BIN)/dreamtext study run supervision --preset demo --seeds 1 --n 96 --workers 2 --cells runs/cells
 
 smoke: $(STAMP)
-	$(BIN)/dreamtext study run supervision --preset smoke --seeds 1 --n 16 --workers 2
+	$(BIN)/dreamtext study run supervision --preset smoke --seeds 1 --n 16 --workers 2 --cells runs/cells
 
 test: lint
 	$(BIN)/pytest -m "not slow" -n 2 --dist loadgroup
