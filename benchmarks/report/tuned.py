@@ -62,10 +62,10 @@ def _arm(name: str, trials: "pd.DataFrame", chosen: int) -> str:
         settings = rows.settings.iloc[0].replace(" ", "`, `")
         mark = "**chosen**" if number == chosen else ""
         lines.append(f"| {number} | `{settings}` | {' | '.join(values)} | {mark} |")
-    over = f", means of {trials.variant.str.split(' #').str[0].nunique()} trainings"
-    several = over if trials.groupby("trial").size().max() > 1 else ""
+    members = trials.groupby("trial").size().max()
+    several = f": means of {members} trainings" if members > 1 else ""
     return (
-        f"## {name}\n\n| trial | constants | NED | SeqAcc | mIoU{several} | |\n"
+        f"## {name}{several}\n\n| trial | constants | NED | SeqAcc | mIoU | |\n"
         "|---|---|---|---|---|---|\n" + "\n".join(lines) + "\n"
     )
 
