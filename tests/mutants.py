@@ -35,6 +35,7 @@ GROUPS = (
         _SLOW_TABLES,
     ),
     Group(("benchmarks.report.tables",), (f"{_REPORT}/test_tables.py",), _SLOW_TABLES),
+    Group(("benchmarks.report.numbers",), (f"{_REPORT}/test_numbers.py",)),
     Group(("benchmarks.metrics.registry",), (f"{_METRICS}/test_registry.py",)),
 )
 EQUIVALENT = ROOT / "tests" / "equivalent_mutants.toml"

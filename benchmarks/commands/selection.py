@@ -122,14 +122,20 @@ class Selection:
             words.append(chosen.data)
         return Path("results", "-".join(words))
 
+    @property
+    def narrowing(self) -> list[str]:
+        """The options that choose other cells than the study's own at its seeds and n."""
+        pairs = (("--where", self.where), ("--set", self.set_))
+        return [
+            word for option, values in pairs for value in values or [] for word in (option, value)
+        ]
+
     def options(self) -> list[str]:
         """The options that select the same cells again, for another process."""
         words = ["--runs", str(self.root), "--cells", str(self.store)]
         for option, value in (("preset", self.preset), ("seeds", self.seeds), ("n", self.n)):
             words += [f"--{option}", str(value)] if value is not None else []
-        for option, values in (("where", self.where), ("set", self.set_)):
-            words += [word for value in values or [] for word in (f"--{option}", value)]
-        return words
+        return words + self.narrowing
 
 
 def selecting(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -151,9 +151,10 @@ def run_here(
         failure, done = error, 0
     write_report(selection, folder)
     typer.echo((folder / "table.md").read_text())
-    typer.echo(f"{done} stages done; see {folder}/report.html")
     if failure:
+        typer.echo(f"what is done: {folder}/report.html")
         raise failure
+    typer.echo(f"{done} stages done; see {folder}/report.html")
 
 
 def write_report(selection: Selection, folder: Path) -> None:
@@ -162,7 +163,7 @@ def write_report(selection: Selection, folder: Path) -> None:
     from benchmarks.report import page as report
 
     keep_all([cell.score for cell in selection.cells], selection.store)
-    report.write(selection.study, selection.cells, folder)
+    report.write(selection.study, selection.cells, folder, selection.narrowing)
 
 
 def write_overviews(folder: Path) -> None:
@@ -176,8 +177,11 @@ def write_overviews(folder: Path) -> None:
         measures.write(folder)
     measured = backing.reported(folder, root_of(None))
     presets = {study.preset for study, _ in measured.values()}
-    if (folder / paper.FILE).is_file() and len(presets) == 1:  # of several presets none is told
-        paper.write(measured, folder, *presets)
+    if (folder / paper.FILE).is_file():
+        if len(presets) == 1:
+            paper.write(measured, folder, *presets)
+        else:  # of several presets none is told
+            typer.echo(f"{paper.FILE} stays as it is: reports of {', '.join(sorted(presets))}")
     backing.write(folder)
     page.write_index(folder)  # last: it links to all others
 

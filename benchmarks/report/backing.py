@@ -12,6 +12,7 @@ from benchmarks.cells.reader import CELL
 from benchmarks.report import contrasts
 from benchmarks.runs.folder import PROVENANCE, SCORES
 from benchmarks.study import Cell, Study, load_study, study_names
+from dreamtext.errors import UserError
 from dreamtext.files import write_text
 
 if TYPE_CHECKING:
@@ -33,7 +34,10 @@ def write(results: Path) -> None:
 def studies(results: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
     """Every study's folder, and its provenance."""
     for path in sorted(results.glob(f"*/{PROVENANCE}")):
-        about = json.loads(path.read_text())
+        try:
+            about = json.loads(path.read_text())
+        except ValueError as error:
+            raise UserError(f"'{path}' is no JSON: {error}; write the report again") from error
         if "study" in about:
             yield path.parent, about
 
@@ -41,16 +45,20 @@ def studies(results: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
 def reported(results: Path, runs: Path) -> dict[str, tuple[Study, list[Cell]]]:
     """The studies that stand in a folder of results, by name, narrowed as they were reported, with
     their cells: kept ones, or those of a folder of runs. Left out are studies of the old test
-    world, of another data set than their own, and files of the user's own."""
+    world, of another data set than their own, of a part or with settings of the user's, files of
+    the user's own, and at another preset those that stand here at their own."""
     found: dict[str, tuple[Study, list[Cell]]] = {}
     for _, about in studies(results):
-        if is_old(about) or about["study"] not in study_names():
+        if is_old(about) or about["study"] not in study_names() or about.get("narrowed"):
             continue
         words = iter(shlex.split(about["command"])[4:])
         options = dict(zip(words, words, strict=True))
-        study = load_study(about["study"]).narrowed(
+        own = load_study(about["study"])
+        study = own.narrowed(
             preset=options["--preset"], seeds=about["seeds"], n=int(options["--n"])
         )
+        if study.name in found and study.preset != own.preset:
+            continue
         if about.get("data", study.data) == study.data:
             found[study.name] = study, study.cells(runs, results / CELLS)
     return found
@@ -84,7 +92,7 @@ def overview(results: Path) -> str:
     """The Markdown of the overview: a study a row, its primary contrast in words."""
     import pandas as pd
 
-    lines = ["| study | primary contrast | made by | values |", "| --- | --- | --- | --- |"]
+    lines = ["| study | primary contrast | code | scored so far |", "| --- | --- | --- | --- |"]
     for folder, about in studies(results):
         scores = [name for name in about["runs"] if name.startswith("score-")]
         kept = sum((results / CELLS / name / CELL).is_file() for name in scores)
@@ -94,11 +102,21 @@ def overview(results: Path) -> str:
             tested = folder / "contrasts.csv"
             first = pd.read_csv(tested, keep_default_na=True).iloc[0] if tested.exists() else None
             said = "none declared" if first is None else contrasts.sentence(first)
-            values = f"{kept} of {len(scores)} scorings kept in `{CELLS}`"
+            values = f"{len(scores)} of {about.get('planned', len(scores))}, {kept} kept"
         made = {r for run in about["runs"].values() for r in _revision(about, run).split(" or ")}
         shown = ", ".join(sorted(revision[:7] for revision in made))
         lines.append(f"| [{folder.name}]({folder.name}/table.md) | {said} | {shown} | {values} |")
     old = any(is_old(about) for _, about in studies(results))
+    beyond = [
+        f"- **{folder.name}**"
+        + (f": the paper {about['paper']}" if about.get("paper") else ".")
+        + (f" Not shown here: {about['not_shown']}" if about.get("not_shown") else "")
+        for folder, about in studies(results)
+        if about.get("paper") or about.get("not_shown")
+    ]
+    if beyond:
+        lines += ["", "What the paper says of each, and what none of its outcomes can show:", ""]
+        lines += beyond
     return _HEAD + "\n".join(lines) + "\n" + _FILES + _OLD * old + _beside(results)
 
 
@@ -159,8 +177,9 @@ Written by `dreamtext study index` from the studies' tables; a test writes it ag
 _FILES = f"""
 A study's folder holds its tables (`table.md`, `table.html`, each alone in `tables/` as CSV and
 LaTeX), `scores.csv`, `blocks.csv`, `contrasts.csv`, figures, and `{PROVENANCE}` with the command
-that makes it. `{CELLS}/` holds the values of every scored image, with what the judges read; the
-tables are made of nothing else. `{REVISIONS}` maps every run to the revision of its code.
+that makes it. `{CELLS}/` keeps the values of every scored image, with what the judges read; the
+tables are made of nothing else. `code` is the revisions that made a study's runs, `{REVISIONS}` has
+each run's own. `scored so far` counts variants x seeds x tasks of the seeds that are reported.
 """
 _OLD = f"""
 Studies {OLD} rest on four photographs, and their intervals take every pair of image
@@ -176,14 +195,15 @@ _BESIDE = (  # title, link, what it is
         *("small", "models/small/README.md"),
         "the model behind `dreamtext edit`, and how well it paints",
     ),
-    ("tiny", "models/tiny/README.md", "a model of the studies' size, and its card"),
+    ("tiny", "models/tiny/README.md", "a model of the studies' size, trained longer, and its card"),
     ("statistics", "statistics/coverage.md", "how often the intervals hold the truth, simulated"),
     ("mutants", "mutants/mutants.md", "whether tests see it where what numbers rest on is wrong"),
     (
         *("masks", "masks/README.md"),
         "latent masks under other blurs and thresholds, and what they have to do with reading",
     ),
-    ("tuning", "tuning/tiny/README.md", "equal trials for every arm, and what was chosen"),
+    ("cost", "cost/cost.md", "seconds and memory of one picture, by system and resolution"),
+    ("tuning", "tuning/tiny/README.md", "equal trials for five arms, and what was chosen"),
     (
         *("published", "published/README.md"),
         "published numbers, with their sources and how sure they are",

@@ -30,7 +30,7 @@ def test(study: Study, scores: Scores) -> "pd.DataFrame":
         asked = (contrast.variant, contrast.against, contrast.task, contrast.metric)
         if found := scores.difference(*asked):
             row |= found._asdict()
-            row |= _rests_on(scores, *asked)
+            row |= _rests_on(scores, *asked, seeds=len(study.seeds))
         else:
             row["reason"] = "not both were measured on the same images with every planned seed"
         rows.append(row)
@@ -46,9 +46,14 @@ COLUMNS = (
 )
 
 
-def _rests_on(scores: Scores, variant: str, against: str, task: str, metric: str) -> dict:
+def _rests_on(
+    scores: Scores, variant: str, against: str, task: str, metric: str, *, seeds: int
+) -> dict:
+    """`seeds` is 0 where neither side makes use of them."""
     own, other = (scores.score(name, task, metric) for name in (variant, against))
-    return {"seeds": max(own["seeds"], other["seeds"]), "direction": own["direction"]}
+    fixed = seeds > 1 and own["planned"] == other["planned"] == 1
+    found = 0 if fixed else max(own["seeds"], other["seeds"])
+    return {"seeds": found, "direction": own["direction"]}
 
 
 def told_p(p: float) -> str:

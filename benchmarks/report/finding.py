@@ -36,8 +36,10 @@ def of(study: Study, record: Record, scores: Scores, tested: "pd.DataFrame") -> 
     if study.primary:
         primary, *rest = sentences
     else:
-        primary, rest = "No primary contrast was declared: nothing here was set out to be seen.", []
         rest = sentences
+        primary = "No primary contrast was declared: nothing here was set out to be seen."
+        if study.left_out:
+            primary = "The primary contrast is not among what was asked for."
     return Finding(primary, tuple(rest), _leaders(study, scores), _limits(study, record))
 
 
@@ -53,18 +55,26 @@ def _leaders(study: Study, scores: Scores) -> tuple[str, ...]:
                 others = f"{len(tied)} others" if len(tied) > 3 else ", ".join(map(_code, tied))
                 said.append(f"{where}: {_code(best)} is highest, not told apart from {others}.")
             elif best:
-                said.append(f"{where}: {_code(best)} is told apart from every other variant.")
+                said.append(
+                    f"{where}: {_code(best)} is told apart from every other variant measured, "
+                    "references left out."
+                )
     return tuple(said)
 
 
 def _limits(study: Study, record: Record) -> tuple[str, ...]:
-    said = []
+    said = [f"Not shown here: {study.not_shown}"] if study.not_shown else []
     runs = record.runs
     cells = runs.groupby(["variant", "task", "seed"]).metric.max()
     planned = int(runs.groupby(["variant", "task"]).planned.first().sum())
     done = int((cells != "").sum())
     if done < planned:
         said.append(f"{done} of {planned} cells are scored: this is not the whole study.")
+    if study.left_out:
+        said.append(
+            f"{len(study.left_out)} of the declared contrasts are left out, and p-values count the "
+            "others alone."
+        )
     if study.preset in SMALL:
         said.append(SMALL[study.preset])
     if len(study.seeds) == 1:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 LIMIT = 20_000_000  # bytes of a study's sprites
 FOLDER = "gallery"
 TRUE_MASKS = "true masks"
-_TOLD = ("font", "font_style", "font_seen", "word_kind", "source", "status", "reason")
+_TOLD = ("font", "font_style", "font_seen", "word_kind", "source")
 _KINDS = ("raw", "composited")
 _QUALITY = 85
 
@@ -56,14 +56,13 @@ def write(study: Study, cells: Sequence[Cell], folder: Path) -> dict[str, Any]:
             continue
         pack, images = cell.scored.gallery(), cell.scored.per_image()
         task = tasks.setdefault(cell.benchmark.name, _task(pack, images, place))
+        # Of other samples than the first variant's, it cannot be compared picture by picture.
+        if pack.ids != [sample["id"] for sample in task["samples"]]:
+            left_out.append(f"{cell.variant.name}, {cell.benchmark.name} (other or fewer samples)")
+            continue
         found, size = _variant(cell, pack, images, place)
         used += size
-        # Of other samples than the first variant's, it cannot be compared picture by picture.
-        same = pack.ids == [sample["id"] for sample in task["samples"]]
-        if same:
-            task["variants"].append(found)
-        else:
-            left_out.append(f"{cell.variant.name}, {cell.benchmark.name} (other samples)")
+        task["variants"].append(found)
     return {"tasks": tasks, "left_out": left_out, "hues": _css(hues(16))}
 
 
@@ -79,7 +78,7 @@ def _task(pack: "Gallery", images: "pd.DataFrame", place: Path) -> dict[str, Any
     samples = []
     for name, word, source in zip(pack.ids, pack.words, pack.source_words, strict=True):
         row = images.loc[name]
-        told = {key: _plain(row[key]) for key in _TOLD[:5] if key in images}
+        told = {key: _plain(row[key]) for key in _TOLD if key in images}
         samples.append({"id": name, "word": word, "source_word": source, **told})
     height, width = next(iter(pack.pictures.values())).shape[1:3]
     return {"size": [height, width], "of": len(images), "samples": samples, "variants": []}

@@ -2,6 +2,7 @@
 all studies; readable without a network, and the same bytes from the same scores."""
 
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,30 +13,38 @@ from benchmarks.report.sheet import sheet
 from benchmarks.report.summary import scores_of
 from benchmarks.runs.folder import PROVENANCE
 from benchmarks.study import Cell, Study
+from dreamtext.errors import UserError
 from dreamtext.files import write_json
 
 PAGE, INDEX = "report.html", "index.html"
 LEADERBOARD = "leaderboard.html"  # of `benchmarks.exchange.leaderboard`
 
 
-def write(study: Study, cells: Sequence[Cell], folder: Path) -> None:
+def write(study: Study, cells: Sequence[Cell], folder: Path, narrowed: Sequence[str] = ()) -> None:
     """Everything of `results/<study>/`: tables, figures, sprites, provenance and `report.html`.
+
+    Args:
+        narrowed: options beside preset, seeds and n that chose these cells (`--where`, `--set`).
 
     Raises:
         RunError: no cell is scored yet.
-        UserError: a cell's files are of another manifest or metric version.
+        UserError: a cell's files are of another manifest or metric version; the folder has
+            figures or a gallery that no report wrote.
     """
     record = collect(cells)
+    _refuse_foreign(folder)
     (folder / PROVENANCE).unlink(missing_ok=True)  # half written, the report is none: see `shows`
     results.write_tables(study, record, folder)
     scores = scores_of(record)
     found = finding.of(study, record, scores, contrasts.test(study, scores))
     drawn = figures.write(study, record, scores, cells, folder / "figures")
     pictures = gallery.write(study, cells, folder)
+    for path in folder.glob("sheet-*.png"):
+        path.unlink()
     for benchmark in study.benchmarks:
         name = f"sheet-{'-'.join(benchmark.name.replace(',', '').split())}.png"
         sheet(study, cells, folder / name, task=benchmark.name)
-    about = provenance(study, cells)
+    about = provenance(study, cells, narrowed)
     files = [p.name for p in sorted(folder.glob("*.csv")) if p.name != "scores.csv"]
     site.write(
         "study.html.j2",
@@ -56,6 +65,8 @@ def write(study: Study, cells: Sequence[Cell], folder: Path) -> None:
     )
     about |= {
         "question": study.question,
+        "paper": study.paper,
+        "not_shown": study.not_shown,
         "finding": found.primary,
         "limits": list(found.limits),
     }
@@ -106,7 +117,18 @@ def shows(folder: Path, cells: Sequence[Cell]) -> bool:
         return False
 
 
-def provenance(study: Study, cells: Sequence[Cell]) -> dict[str, Any]:
+def _refuse_foreign(folder: Path) -> None:
+    """A report replaces two folders; one named with `--out` may have such of its owner's."""
+    ours = any((folder / name).is_file() for name in ("scores.csv", PROVENANCE, PAGE))
+    found = [name for name in ("figures", gallery.FOLDER) if (folder / name).exists()]
+    if found and not ours:
+        raise UserError(
+            f"'{folder / found[0]}' is there and no report wrote it; a report replaces it, so name "
+            "another folder with --out"
+        )
+
+
+def provenance(study: Study, cells: Sequence[Cell], narrowed: Sequence[str] = ()) -> dict[str, Any]:
     """Which runs, by which code, on what, and how to make the folder again."""
     used: dict[str, Any] = {}
     for cell in filter(lambda cell: cell.done, cells):
@@ -125,15 +147,17 @@ def provenance(study: Study, cells: Sequence[Cell]) -> dict[str, Any]:
         seconds[run.stage] = round(seconds.get(run.stage, 0) + about["seconds"], 1)
         packages |= about["packages"]
     command = ["dreamtext", "study", "run", study.name, "--preset", study.preset]
-    command += ["--seeds", str(len(study.seeds)), "--n", str(study.benchmarks[0].n)]
+    command += ["--seeds", str(len(study.seeds)), "--n", str(study.benchmarks[0].n), *narrowed]
     return {
         "study": study.name,
-        "command": " ".join(command),
+        "command": shlex.join(command),
+        "narrowed": bool(narrowed),
         "preset": study.preset,
         "data": study.data,
         "seeds": study.seeds,
         "packages": packages,
         "wall_seconds_by_stage": seconds,
+        "planned": len({cell.score.name for cell in cells}),
         "runs": found,
     }
 

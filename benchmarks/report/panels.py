@@ -100,9 +100,11 @@ class Panels:
         return first.minus(second) if first.pairs(second) else None
 
     def counts(self, task: str) -> dict[str, int | None]:
-        """How many images, words and photographs a task's samples are; None where unknown."""
+        """A task's numbers of images, words and background sources; None where unknown. Where
+        variants have other samples than one another, those of the first are counted."""
         own = self._frame[self._frame.task == task]
-        columns = {"images": "id", "words": "word", "photographs": "source"}
+        own = own[own.variant == own.variant.iloc[0]] if len(own) else own
+        columns = {"images": "id", "words": "word", "background sources": "source"}
         return {
             name: own[column].nunique() if column in own and own[column].notna().all() else None
             for name, column in columns.items()

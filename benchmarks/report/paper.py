@@ -1,4 +1,5 @@
-"""The paper's claims beside what was measured here: agrees, disagrees, or cannot be told here.
+"""The paper's claims beside what was measured here: the same order, the opposite
+one, or cannot be told here.
 
 A claim is a difference between two rows of a published table (`results/published`), or an order
 that the paper's settings rest on. It is measured by the same two variants of a study, paired by
@@ -22,6 +23,7 @@ from dreamtext.files import write_text
 
 FILE = "PAPER.md"
 TABLE = "paper.csv"
+SAME, OPPOSITE = "the paper's order", "the opposite order"
 _OURS = {"seqacc": "SeqAcc/raw", "miou": "mIoU", "fid": "KID-EffNetLite0/raw"}
 _LOWER = ("fid",)
 
@@ -119,8 +121,10 @@ def judge(studies: Mapping[str, tuple[Study, Sequence[Cell]]]) -> list[Verdict]:
         sign = -1 if claim.metric in _LOWER else 1
         if adjusted[claim] >= LEVEL or found.low <= 0 <= found.high:
             said = "cannot be told here: not told apart"
+            if not found.low <= 0 <= found.high:  # the interval is of this claim alone
+                said += " once the other claims are counted"
         else:
-            said = "agrees" if sign * found.value > 0 else "disagrees"
+            said = SAME if sign * found.value > 0 else OPPOSITE
         verdicts.append(Verdict(claim, said, found, adjusted[claim]))
     return verdicts
 
@@ -158,16 +162,13 @@ def _difference(
 
 def markdown(verdicts: Sequence[Verdict], preset: str) -> str:
     """The page: a row a claim."""
-    counts = {
-        word: sum(v.verdict.startswith(word) for v in verdicts)
-        for word in ("agrees", "disagrees", "cannot be told here")
-    }
+    agreed, opposed = (sum(v.verdict == word for v in verdicts) for word in (SAME, OPPOSITE))
+    open_ = len(verdicts) - agreed - opposed
     lines = [
         "# The paper's claims, and what was measured here",
         "",
-        f"Of {len(verdicts)} claims "
-        + ", ".join(f"{n} {word}" for word, n in counts.items())
-        + ".",
+        f"Of {len(verdicts)} claims {agreed} have the paper's order here, {opposed} the opposite "
+        f"order, and {open_} cannot be told here.",
         "",
         f"Measured at the `{preset}` preset. "
         + (
@@ -180,7 +181,10 @@ def markdown(verdicts: Sequence[Verdict], preset: str) -> str:
         "intervals; p by Holm over the measured claims, which are other ones than those that a "
         "study's own report counts. Published seqacc is set beside "
         "SeqAcc/raw, fid beside KID-EffNetLite0/raw, another distance of which lower is better "
-        "too.",
+        "too. Published values marked (note) are from a third party's notes on the paper, those "
+        "marked (summary) from a summary of it ([sources](published/README.md)). No row compares "
+        "published systems: `DreamText` and `UDiffText` are their objectives in one network. A "
+        "warm-up of 25k is an eighth of the steps, however many there are.",
         "",
         "| claim | published | measured here | p | verdict |",
         "| --- | --- | --- | --- | --- |",

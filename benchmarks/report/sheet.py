@@ -27,11 +27,12 @@ def sheet(
     if not chosen:
         return False
     galleries = {name: cell.scored.gallery() for name, cell in chosen.items()}
-    rows = [("photograph", next(iter(galleries.values())).pictures["truth"][:n])]
+    first = next(iter(galleries.values()))
+    rows = [("photograph", first.pictures["truth"][:n])]
     for variant in study.variants:
-        if variant.name not in chosen:
+        shown = galleries.get(variant.name)
+        if shown is None or shown.ids[:n] != first.ids[:n]:  # of other samples: other words
             continue
-        shown = galleries[variant.name]
         rows.append((variant.name, shown.pictures["composited"][:n]))
         if shown.maps:
             deviations = config_of(chosen[variant.name].sample).masks.threshold_std

@@ -6,7 +6,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.report import contrasts, gaps, one_judge, published
+from benchmarks.report import by_task, ceiling, contrasts, gaps, numbers, one_judge, published
 from benchmarks.report.panels import ALL
 from benchmarks.report.record import Record
 from benchmarks.report.render import Table
@@ -20,7 +20,6 @@ _ARROWS = {"higher": "↑", "lower": "↓"}
 VALUE = "value"
 STRICT, FOLDED = "SeqAcc/raw", "SeqAcc-ci/raw"
 EITHER = "SeqAcc-either/"
-REAL = "real pictures"  # what the same measure gives for them: a ceiling, or a floor
 
 
 # A task's metrics come in three tables, so that each fits a page; by the beginning of their names.
@@ -58,12 +57,12 @@ def main_table(
         own = grid[variant.name] = {}
         for metric in metrics:
             found = by_key.get((variant.name, metric))
-            own[heads[metric], VALUE] = _value(found, scores.planned(variant.name, task))
-            own[heads[metric], f"Δ {study.reference}"] = _difference(found)
+            own[heads[metric], VALUE] = numbers.value(found, scores.planned(variant.name, task))
+            own[heads[metric], f"Δ {study.reference}"] = numbers.difference(found)
     for metric in metrics:
-        real = here[here.metric == of_real_pictures(metric)].value.dropna()
+        real = here[here.metric == ceiling.metric(metric)].value.dropna()
         if len(real):
-            grid.setdefault(REAL, {})[heads[metric], VALUE] = _number(real.iloc[0])
+            grid.setdefault(ceiling.REAL, {})[heads[metric], VALUE] = numbers.plain(real.iloc[0])
     notes += _other_samples(study, here)
     notes += [f"Not run yet: {', '.join(waiting)}."] if waiting else []
     for number, known in enumerate(published.rows(study, task), 1):
@@ -120,7 +119,7 @@ def _published(
     for variant in known.variants if known.alike else ():
         own = {m: ours[variant, m] for m in stated if (variant, m) in ours}
         differences = {
-            m: _signed(row.value - stated[m], row.low - stated[m], row.high - stated[m])
+            m: numbers.signed(row.value - stated[m], row.low - stated[m], row.high - stated[m])
             for m, row in own.items()
             if row.value == row.value
         }
@@ -151,7 +150,7 @@ def block_table(study: Study, scores: Scores, summary: "pd.DataFrame", task: str
     for (block, variant), own in here.groupby(["block", "variant"], sort=False):
         found = {r.metric: r for r in own.itertuples()}
         labels.append((block, variant))
-        rows.append([_value(found.get(m), 0) if m in found else "" for m in metrics])
+        rows.append([numbers.value(found.get(m), 0) if m in found else "" for m in metrics])
     counts = here.groupby("block", sort=False).n.max()
     frame = pd.DataFrame(
         rows,
@@ -206,7 +205,7 @@ def contrast_table(tested: "pd.DataFrame") -> Table:
         [
             row.metric,
             row.task,
-            "-" if row.value != row.value else _signed(row.value, row.low, row.high),
+            "-" if row.value != row.value else numbers.signed(row.value, row.low, row.high),
             "-" if row.value != row.value else contrasts.told_p(row.p),
             "-" if row.value != row.value else contrasts.told_p(row.p_holm),
         ]
@@ -227,6 +226,9 @@ def all_tables(study: Study, record: Record, summary: "pd.DataFrame") -> list[Ta
     tables, scores = [], scores_of(record)
     if study.contrasts:
         tables.append(contrast_table(contrasts.test(study, scores)))
+    for metric in by_task.METRICS if len(study.benchmarks) > by_task.FEW else ():
+        if across := by_task.table(study, record, summary, metric):
+            tables.append(across)
     for benchmark in study.benchmarks:
         for family in FAMILIES:
             if table := main_table(study, scores, summary, benchmark.name, family):
@@ -256,43 +258,10 @@ def family_of(metric: str) -> str:
     return next(name for name, starts in FAMILIES.items() if metric.startswith(starts))
 
 
-def of_real_pictures(metric: str) -> str | None:
-    """The metric whose value says what the real pictures have of another; None where none does."""
-    if metric == "mIoU":
-        return "mIoU-ceiling"
-    name, _, source = metric.rpartition("/")
-    return f"{name}/truth" if source in ("raw", "composited") else None
-
-
 def _caption(study: Study, scores: Scores, task: str) -> str:
     counts = scores.panels.counts(task)
     known = [f"{n} {what}" for what, n in counts.items() if n is not None]
-    if counts.get("photographs") is None:
-        known.append("photographs unknown")
+    if counts.get("background sources") is None:
+        known.append("background sources unknown")
     seeds = len(study.seeds)
     return f"{', '.join(known)}; {seeds} seed{'s' if seeds > 1 else ''}."
-
-
-def _value(found, planned: int) -> str:
-    if found is None:
-        return f"- (0/{planned} seeds)" if planned else "-"
-    if found.value != found.value:
-        lacking = found.seeds < found.planned and not found.reason
-        return f"- ({found.seeds}/{found.planned} seeds)" if lacking else "-"
-    digits = 3 if abs(found.value) < 10 else 1
-    return f"{found.value:.{digits}f} [{found.low:.{digits}f}, {found.high:.{digits}f}]"
-
-
-def _difference(found) -> str:
-    if found is None or found.difference != found.difference:
-        return ""
-    return _signed(found.difference, found.difference_low, found.difference_high)
-
-
-def _signed(value: float, low: float, high: float) -> str:
-    digits = 3 if max(abs(low), abs(high)) < 10 else 1
-    return f"{value:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]"
-
-
-def _number(value: float) -> str:
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"

@@ -1,9 +1,10 @@
 """Settings that the studies of the scale model share, so that they share runs: the first values of
 every arm's tuning, which no other trial beat by more than seeds differ (`results/tuning/tiny`).
 
-They are DreamText's own terms as they act at this scale. Of alpha, .01 (the paper's, of means) is
-inert, 10 collapses and .3 to 1 hold the masks (study `weights`). Of gamma, the paper's 1 is what a
-study calls L_mask; without it every cell of the latent weighs alike.
+They are DreamText's own terms as they act at this scale. The paper's alpha of .01 is next to
+nothing where squared norms are means (`ObjectiveConfig`); the study `weights` asks what other
+values do. Of gamma, the paper's 1 is what a study calls L_mask; without it every cell of the latent
+weighs alike.
 """
 
 from benchmarks.study import Variant

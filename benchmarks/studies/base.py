@@ -15,6 +15,8 @@ STUDY = Study(
     question="None, balanced and full supervision, from the base model and from scratch.",
     variants=cross(SUPERVISION, _STARTS),
     reference="balanced",
+    paper="starts all of its arms from Stable Diffusion 2.",
+    not_shown="What a base model changes that has seen words: this one has seen none.",
     primary=Contrast(variant="balanced from scratch", against="balanced"),
     secondary=(
         Contrast(variant="none from scratch", against="none"),

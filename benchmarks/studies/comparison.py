@@ -12,7 +12,8 @@ the objective another system is known for; none of them is that system. What dif
   supervised with the loss of the other rows.
 - textdiffuser-objective: a character segmentation beside the noisy latent (the real one in
   training, the word typeset in its region in sampling) and the character-aware loss.
-- dreamtext-objective: balanced supervision (study `supervision`, balanced).
+- dreamtext-objective: balanced supervision (study `supervision`, balanced): without the weighting
+  of L_mask, alpha 1, a warm-up of a quarter of the steps.
 """
 
 from benchmarks.studies._scale import GUIDED, PLAIN, supervised
@@ -57,6 +58,14 @@ STUDY = Study(
         Variant(name="dreamtext-objective", overrides=supervised("balanced", *GUIDED)),
     ),
     reference="dreamtext-objective",
+    paper=(
+        "has, as a summary of it says, DreamText and UDiffText read alike in reconstruction, and "
+        "DreamText better in editing."
+    ),
+    not_shown=(
+        "Which published system is better: these are objectives in one small network, and the "
+        "base model under them has never painted a word."
+    ),
     primary=Contrast(variant="dreamtext-objective", against="udifftext-objective"),
     secondary=(
         Contrast(variant="dreamtext-objective", against="supervised-frozen-encoder"),

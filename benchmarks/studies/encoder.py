@@ -18,6 +18,11 @@ STUDY = Study(
         for name, start in _STARTS.items()
     ),
     reference="from scratch",
+    paper="trains the character encoder together with the U-Net.",
+    not_shown=(
+        "What an encoder brings that was pre-trained on many words and fonts: this one had 600 "
+        "steps."
+    ),
     primary=Contrast(variant="pre-trained", against="from scratch"),
     secondary=(Contrast(variant="pre-trained, frozen", against="pre-trained"),),
 )

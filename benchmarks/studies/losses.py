@@ -26,6 +26,11 @@ STUDY = Study(
         _row("only L_align+L_id", *NO_L_ATTN, *NO_L_MASK),
     ),
     reference="all",
+    paper="uses all of its terms.",
+    not_shown=(
+        "Whether L_align and L_id help with a pre-trained image encoder and many words; here the "
+        "encoder is small and of our own training."
+    ),
     primary=Contrast(variant="none", against="all"),
     secondary=tuple(Contrast(variant=f"without {term}", against="all") for term in _DROPPED),
 )

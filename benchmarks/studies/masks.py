@@ -21,6 +21,11 @@ STUDY = Study(
         for name, rule in _RULES.items()
     ),
     reference="sigma=1 k=2",
+    paper="blurs by 3 x 3 with sigma 1 and takes what is above mean + 2 std.",
+    not_shown=(
+        "What suits larger maps: the blur reaches over three of these maps' eight rows, and over "
+        "three of the paper's sixty-four."
+    ),
     primary=Contrast(variant="no blur", against="sigma=1 k=2"),
     secondary=tuple(
         Contrast(variant=name, against="sigma=1 k=2") for name in _RULES if name.startswith("k=")

@@ -26,6 +26,8 @@ STUDY = Study(
     ),
     variants=cross(SUPERVISION, _ATTENTION, _MASK),
     reference="balanced",
+    paper="uses the warm-up, L_attn and L_mask together.",
+    not_shown="Whether L_mask helps on larger maps: here a picture has 8 x 16 cells.",
     primary=Contrast(variant="balanced + L_attn", against="balanced"),
     secondary=(
         Contrast(variant="full + L_attn", against="full"),

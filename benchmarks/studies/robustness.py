@@ -17,6 +17,9 @@ STUDY = Study(
     question="Pictures of low resolution, blurred, behind a bar, cluttered, turned; no training.",
     variants=(*SUPERVISION.variants, Variant(name="typeset", system="typeset")),
     reference="balanced",
+    not_shown=(
+        "What training on such pictures would help: they are corrupted only when they are tested."
+    ),
     benchmarks=(RECONSTRUCTION, *_HARDER),
     primary=Contrast(variant="full", against="balanced", task="reconstruction, rotation 0.5"),
 )

@@ -12,7 +12,10 @@ STUDY = Study(
     question="Weight of L_attn (alpha) where squared norms are means; the paper writes .01.",
     variants=cross((_BALANCED,), axis("objective.alpha", (0.01, 0.1, 0.3, 1.0, 3.0, 10.0))),
     reference="alpha=1",
-    seeds=(0, 1),
+    paper="writes alpha = .01, and leaves open whether its squared norms are sums or means.",
+    not_shown=(
+        "The paper's own alpha: with sums in place of means the same number weighs otherwise."
+    ),
     primary=Contrast(variant="alpha=0.01", against="alpha=1"),
     secondary=tuple(
         Contrast(variant=f"alpha={value}", against="alpha=1") for value in ("0.1", "10")

@@ -47,11 +47,12 @@ def write(tuning: Tuning, cells: Sequence[Cell], folder: Path) -> dict[str, Any]
             raise RunError(f"trial {cell.variant.name} is not scored yet; run `study tune` again")
         rows.append(row)
     columns = ("arm", "trial", "variant", "settings", "steps", "NED", "SeqAcc", "mIoU", "run")
+    told = [{column: str(row.get(column, "")) for column in columns} for row in rows]
+    chosen = _best(told, tuning.margin)  # before anything is written: it may have none
     with written_whole(folder / TRIALS) as beside, beside.open("w", newline="") as file:
         writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    chosen = _best(_read_trials(folder / TRIALS), tuning.margin)
     write_json(
         folder / CHOSEN,
         {"tuning": tuning.identity, "trials": file_hash(folder / TRIALS), "chosen": chosen},

@@ -66,7 +66,7 @@ def sample_run(config: Config, benchmark: Benchmark, train: Run, title: str = ""
         },
         parents={"train": train.name},
         root=train.root,
-        title=f"{title} {benchmark.task}",
+        title=f"{title} {benchmark.name}",
     )
 
 
@@ -105,7 +105,7 @@ def system_run(
         },
         parents={},
         root=root,
-        title=f"{title} {benchmark.task}",
+        title=f"{title} {benchmark.name}",
     )
 
 

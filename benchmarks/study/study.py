@@ -83,17 +83,22 @@ class Study:
 
     Attributes:
         question: what the table answers, printed above it.
+        paper: what the paper does or finds, as said after its name; empty where it says nothing.
+        not_shown: what no outcome of it can show.
         preset: name of the configuration all variants start from.
         reference: the variant whose differences stand beside the others' values.
         primary: the one difference the study is made to see; the report leads with it.
         secondary: others worth a test. Only these and the primary one are tested.
         metrics: the metrics of its table, in order; all default ones are scored.
+        left_out: declared contrasts that a narrowed study lacks a side of.
     """
 
     name: str
     question: str
     variants: tuple[Variant, ...]
     reference: str
+    paper: str = ""
+    not_shown: str = ""
     primary: Contrast | None = None
     secondary: tuple[Contrast, ...] = ()
     preset: str = "tiny"
@@ -111,6 +116,7 @@ class Study:
         *("PSNR-background/raw", "text-survival/raw"),
         *("word-SSIM/raw", "word-PSNR/raw"),  # of pairs
     )
+    left_out: tuple[Contrast, ...] = ()
 
     def __post_init__(self) -> None:
         names = [v.name for v in self.variants]
@@ -122,8 +128,11 @@ class Study:
                 f"study '{self.name}' compares with '{self.reference}', which is none of its "
                 f"variants: {', '.join(names)}"
             )
+        tasks = [b.name for b in self.benchmarks]
+        if twice := sorted({n for n in tasks if tasks.count(n) > 1}):
+            raise UserError(f"study '{self.name}' has two benchmarks named {', '.join(twice)}")
         for contrast in self.contrasts:
-            contrast.check(self.name, names, self.metrics, [b.name for b in self.benchmarks])
+            contrast.check(self.name, names, self.metrics, tasks)
         if len(set(self.contrasts)) < len(self.contrasts):
             raise UserError(f"study '{self.name}' declares a contrast twice")
 
@@ -186,6 +195,7 @@ class Study:
             reference=reference,
             primary=self.primary if self.primary in kept else None,
             secondary=tuple(c for c in self.secondary if c in kept),
+            left_out=(*self.left_out, *(c for c in self.contrasts if c not in kept)),
         )
 
     def cells(self, root: Path, store: Path | None = None) -> list[Cell]:

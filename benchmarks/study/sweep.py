@@ -67,14 +67,15 @@ def write(text: str, folder: Path, save: Path | None = None) -> tuple[Path, Stud
     """Write a sweep's study file, to `save` or under its own name in `folder`, and load it.
 
     Raises:
-        UserError: an unknown option or a value out of its range; no file is left.
+        UserError: an unknown option or a value out of its range; no new file is left.
     """
     name = re.search(r'name="([\w.-]+)"', text)
     assert name
     path = save or folder / f"{name[1]}.py"
     if path.suffix != ".py":
         raise UserError(f"a study file's name ends in .py, not '{path}'")
-    if path.exists() and path.read_text("utf-8") != text:
+    there = path.exists()
+    if there and path.read_text("utf-8") != text:
         raise UserError(f"{path} exists and is another study; give --save another name")
     write_text(path, text)
     try:
@@ -82,6 +83,7 @@ def write(text: str, folder: Path, save: Path | None = None) -> tuple[Path, Stud
         for variant in study.variants:
             study.config(variant, 0)
     except UserError:
-        path.unlink()
+        if not there:
+            path.unlink()
         raise
     return path, study

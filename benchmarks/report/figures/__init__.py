@@ -4,8 +4,16 @@ on what; as SVG and PDF for paper, PNG for Markdown; the same bytes from the sam
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.report.figures import breakdown, compared, confusion, sweeps, tradeoffs, training
-from benchmarks.report.figures.style import Drawn, look, save
+from benchmarks.report.figures import (
+    across,
+    breakdown,
+    compared,
+    confusion,
+    sweeps,
+    tradeoffs,
+    training,
+)
+from benchmarks.report.figures.style import KINDS, Drawn, look, save
 from benchmarks.report.figures.values import Values
 from benchmarks.report.record import Record
 from benchmarks.report.summary import Scores
@@ -14,6 +22,7 @@ from benchmarks.study import Cell, Study
 _MAKERS = (
     compared.differences,
     compared.scores,
+    across.tasks,
     sweeps.warm_up,
     sweeps.blur_and_threshold,
     sweeps.terms,
@@ -45,6 +54,6 @@ def write(
                 drawn.append(save(found, folder))
     names = {figure.name for figure in drawn}
     for path in folder.iterdir():
-        if path.stem not in names:
+        if path.suffix in KINDS and path.stem not in names:
             path.unlink()
     return drawn

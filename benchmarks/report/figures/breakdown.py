@@ -79,8 +79,8 @@ def _by(values: Values, name: str, label: str, groups: "pd.Series", said: str) -
     return Drawing(
         f"by-{name}",
         f"By {label}",
-        f"{said}, n images each. Bars: 95 % intervals over seeds, photographs, words and images."
-        f"{_some(values)} {values.measured_on(task, READING)}",
+        f"{said}, n images each. Bars: 95 % intervals over seeds, sources, words and images."
+        f"{values.others(values.main)} {values.measured_on(task, READING)}",
         figure,
     )
 
@@ -137,7 +137,7 @@ def by_position(values: Values) -> Drawing | None:
         "By place in the word",
         f"Share of characters that the judge reads at their place, after aligning what it read "
         f"with the word; means over images and seeds, without intervals."
-        f"{_some(values)} {values.measured_on(task, READING)}",
+        f"{values.others(values.main)} {values.measured_on(task, READING)}",
         figure,
     )
 
@@ -149,7 +149,7 @@ def by_character(values: Values) -> Drawing | None:
     if _READ not in images:
         return None
     found: dict[str, dict[str, float]] = {}
-    for variant in values.main[:3]:
+    for variant in values.first(3):
         own = images[(images.variant == variant) & images[_READ].notna()]
         hits: dict[str, list[bool]] = {}
         for word, read in zip(own.word, own[_READ], strict=True):
@@ -178,12 +178,8 @@ def by_character(values: Values) -> Drawing | None:
         "by-character",
         "By character",
         f"Share of each character of the words that the judge reads at its place, over images and "
-        f"seeds, without intervals. {values.measured_on(task, READING)}",
+        f"seeds, without intervals.{values.others(list(found))} "
+        + values.measured_on(task, READING),
         figure,
         broad=True,
     )
-
-
-def _some(values: Values) -> str:
-    left = len(values.names) - len(values.main)
-    return f" {left} more variants are not drawn." if left else ""

@@ -4,7 +4,7 @@ from benchmarks.report.figures.style import Drawing, new
 from benchmarks.report.figures.values import MASKS, READING, Values
 
 _SHOWN = (READING, "NED/raw", MASKS, "KID-EffNetLite0/raw")
-_INTERVALS = "Bars: 95 % intervals over seeds, photographs, words and images."
+_INTERVALS = "Bars: 95 % intervals over seeds, sources, words and images."
 
 
 def differences(values: Values) -> Drawing | None:

@@ -9,12 +9,13 @@ import numpy as np
 from benchmarks.report.figures.style import Drawing, new
 from benchmarks.report.figures.values import READING, Values
 
-_MISSING = "-"
+_MISSING = ""  # what was read where nothing was; shown as
+_NOTHING = "∅"
 
 
 @lru_cache(maxsize=100_000)
 def aligned(word: str, read: str) -> tuple[str, ...]:
-    """For each character of the word, what was read at its place; `-` where nothing was."""
+    """For each character of the word, what was read at its place; "" where nothing was."""
     found = [_MISSING] * len(word)
     for kind, i, end, j, last in SequenceMatcher(None, word, read, autojunk=False).get_opcodes():
         if kind == "equal" or (kind == "replace" and end - i == last - j):
@@ -60,9 +61,9 @@ def characters(values: Values) -> Drawing | None:
         totals = np.array([sum(n for (a, _), n in pairs.items() if a == one) for one in true])
         shares /= np.maximum(totals, 1)[:, None]
         shown = axis.imshow(shares, cmap="Greys", vmin=0, vmax=1, aspect="auto")
-        axis.set_xticks(range(len(read)), read, fontsize=6)
+        axis.set_xticks(range(len(read)), [r or _NOTHING for r in read], fontsize=6)
         axis.set_yticks(range(len(true)), true, fontsize=6)
-        axis.set_xlabel(f"read ({_MISSING}: nothing)")
+        axis.set_xlabel(f"read ({_NOTHING}: nothing)")
         axis.set_title(variant)
     axes[0][0].set_ylabel("painted")
     figure.colorbar(shown, ax=axes[0].tolist(), label="share of the painted character")

@@ -21,6 +21,7 @@ COLOURS = (
 )
 MARKERS = ("o", "s", "^", "D", "v", "P")
 RAMP = "viridis"
+KINDS = (".svg", ".pdf", ".png")
 _SWEPT = re.compile(r"(^|=)\d[\d.e-]*k?$")  # gamma=0.5, k=2, 25k: a value of an axis, not an arm
 _SALT = "dreamtext"
 

@@ -9,6 +9,7 @@ from benchmarks.report.figures.values import MASKS, READING, Values
 
 _LINES = ("-", "--", ":", "-.")
 _SUPERVISION = "objective.supervision."
+_ZERO_IS_ALL = ("data.fonts",)
 _BLUR, _SIGMA, _THRESHOLD = "masks.blur_kernel", "masks.blur_sigma", "masks.threshold_std"
 
 
@@ -160,6 +161,7 @@ def sensitivity(values: Values) -> Drawing | None:
             (float(own[key]), name)
             for name, own in values.settings.items()
             if _number(own[key]) and all(own[k] == reference[k] for k in others)
+            if not (own[key] == 0 and key in _ZERO_IS_ALL)  # it has no place on the axis
         ]
         if len({x for x, _ in points}) >= 3:
             alone[key] = sorted(points)

@@ -72,8 +72,9 @@ def quality_and_cost(values: Values) -> Drawing | None:
     return Drawing(
         "quality-and-cost",
         "Quality and cost",
-        "The line joins variants that nothing cheaper beats. Seconds as the runs took them, other "
-        "work on the machine included, means over seeds. " + values.measured_on(task, READING),
+        "The line joins variants that nothing cheaper beats. Seconds as the runs took them, of a "
+        "resumed one those since its last start, other work on the machine included; means over "
+        "seeds. " + values.measured_on(task, READING),
         figure,
     )
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks.report.figures.style import Drawing, label_ends, new
-from benchmarks.report.figures.values import Values
+from benchmarks.report.figures.values import Values, seeds_of
 
 _SCORES = {
     "validation_miou": "mIoU of latent character masks",
@@ -76,7 +76,7 @@ def _drawing(
         name,
         title,
         f"Scores on held-out samples {said}: thin lines are seeds, thick ones their means. "
-        f"Preset {values.study.preset}, {len(values.study.seeds)} seeds.",
+        f"Preset {values.study.preset}, {seeds_of(values.study)}.",
         figure,
     )
 
@@ -85,6 +85,8 @@ def _logs(values: Values) -> dict[str, list[list[dict[str, Any]]]]:
     """Each variant's training logs, one a seed."""
     found: dict[str, list[list[dict[str, Any]]]] = {}
     for cell in {c.train.name: c for c in values.cells if c.train and c.done}.values():
+        if not values.measured(cell.variant.name, cell.benchmark.name):
+            continue  # a seed is missing: a mean over fewer is not shown as the mean
         found.setdefault(cell.variant.name, []).append(cell.scored.log())
     return found
 

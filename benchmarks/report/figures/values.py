@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from benchmarks.report.by_task import FEW
 from benchmarks.report.figures.style import looks
 from benchmarks.report.record import Record
 from benchmarks.report.summary import Scores
@@ -29,7 +30,11 @@ class Values:
 
     def __init__(self, study: Study, record: Record, scores: Scores, cells: Sequence[Cell]) -> None:
         self.study, self.record, self.scores, self.cells = study, record, scores, cells
-        self.tasks = [b.name for b in study.benchmarks]
+        self.all_tasks = [b.name for b in study.benchmarks]
+        # Of many the first and the primary contrast's: all stand in one figure (`across`), and
+        # would crowd the others.
+        few = dict.fromkeys((self.all_tasks[0], *([study.primary.task] if study.primary else [])))
+        self.tasks = self.all_tasks if len(self.all_tasks) <= FEW else list(few)
         self.names = [v.name for v in study.variants]
         self.looks = looks(study)
         self.point = lru_cache(maxsize=None)(self._point)
@@ -44,13 +49,17 @@ class Values:
         return Point(row["value"], row["low"], row["high"])
 
     def measured(self, variant: str, task: str) -> frozenset[str]:
+        """What a variant was scored by; nothing while a planned seed is missing."""
         return self._measured.get((variant, task), frozenset())
 
     @cached_property
     def _measured(self) -> dict[tuple[str, str], frozenset[str]]:
         runs = self.record.runs[self.record.runs.metric != ""]
-        grouped = runs.groupby(["variant", "task"]).metric
-        return {key: frozenset(own) for key, own in grouped}
+        return {
+            key: frozenset(own.metric)
+            for key, own in runs.groupby(["variant", "task"])
+            if own.seed.nunique() == own.planned.iloc[0]
+        }
 
     @cached_property
     def seeds(self) -> dict[tuple[str, str, str], list[float]]:
@@ -77,12 +86,25 @@ class Values:
 
     @cached_property
     def main(self) -> list[str]:
-        """The few variants that a crowded figure shows: the contrasts' and the reference first."""
+        """The few variants that a crowded figure shows."""
+        return self.first(6)
+
+    def first(self, n: int) -> list[str]:
+        """The n variants to be shown where not all can be, in the study's order: the contrasts' and
+        the reference before others, of those that have been measured."""
         study = self.study
         asked = [name for c in study.contrasts for name in (c.variant, c.against)]
         order = dict.fromkeys([*asked[:2], study.reference, *asked, *self.names])
-        shown = set([name for name in order if self.measured(name, self.tasks[0])][:6])
-        return [name for name in self.names if name in shown]
+        known = [name for name in order if any(self.measured(name, t) for t in self.all_tasks)]
+        return [name for name in self.names if name in known[:n]]
+
+    def others(self, shown: Sequence[str]) -> str:
+        """What a caption says of measured variants that are not drawn."""
+        left = sum(
+            name not in shown and any(self.measured(name, t) for t in self.all_tasks)
+            for name in self.names
+        )
+        return f" {left} more variants are not drawn." if left else ""
 
     def images(self, task: str) -> "pd.DataFrame":
         return self.record.images[self.record.images.task == task]
@@ -91,13 +113,18 @@ class Values:
         """What a caption says of the samples: how many, of what, by which judge."""
         counts = self.scores.panels.counts(task)
         parts = [f"{n} {what}" for what, n in counts.items() if n]
-        seeds = len(self.study.seeds)
-        text = f"{task}: {', '.join(parts)}, {seeds} seed{'s' if seeds > 1 else ''}"
+        text = f"{task}: {', '.join(parts)}, {seeds_of(self.study)}"
         runs = self.record.runs
         backbone = runs[(runs.metric == metric) & (runs.backbone != "")].backbone
         if metric and len(backbone):
             text += f"; {metric} by {backbone.iloc[0]}"
         return f"{text}; preset {self.study.preset}."
+
+
+def seeds_of(study: Study) -> str:
+    """How many seeds a study has, as a caption says it."""
+    n = len(study.seeds)
+    return f"{n} seed{'s' if n > 1 else ''}"
 
 
 def _flat(values: dict[str, Any], before: str = "") -> dict[str, Any]:

@@ -111,7 +111,8 @@ def test_an_overview_says_the_primary_contrast_and_which_values_are_kept(tmp_pat
     (tmp_path / "cells" / "score-1" / "cell.json").write_text("{}")
     run = {"title": "t", "seconds": 1, "revision": "a" * 40, "clean": True}
     runs = {"score-1": run, "score-2": run | {"revision": "b" * 40}, "train-1": run}
-    (study / "provenance.json").write_text(json.dumps({"study": "mine", "runs": runs}))
+    beyond = {"planned": 5, "paper": "finds that x is better.", "not_shown": "Any other word."}
+    (study / "provenance.json").write_text(json.dumps({"study": "mine", "runs": runs} | beyond))
     (study / "contrasts.csv").write_text(
         "role,variant,against,metric,task,value,low,high,p,p_holm,seeds,direction,reason\n"
         "primary,x,y,SeqAcc/raw,editing,0.2,0.1,0.3,0.001,0.002,3,higher,\n"
@@ -123,12 +124,15 @@ def test_an_overview_says_the_primary_contrast_and_which_values_are_kept(tmp_pat
     text = backing.overview(tmp_path)
     assert (
         "| [mine](mine/table.md) | `x` against `y` in SeqAcc/raw (editing): better, +0.200 "
-        "[+0.100, +0.300], p = 0.002. | aaaaaaa, bbbbbbb | 1 of 2 scorings kept in `cells` |"
+        "[+0.100, +0.300], p = 0.002. | aaaaaaa, bbbbbbb | 2 of 5, 1 kept |"
     ) in text
     assert (
         "| [old](old/table.md) | of the old test world: no finding stands | ccccccc, ddddddd | "
         "not kept per image |"
     ) in text
+    said = "- **mine**: the paper finds that x is better. Not shown here: Any other word.\n"
+    assert said in text
+    assert "**old**" not in text
     table = backing.revisions(tmp_path).set_index("run")
     assert table.revision["score-2"] == "b" * 40
     assert table.revision["score-9"] == f"{'c' * 40} or {'d' * 40}"

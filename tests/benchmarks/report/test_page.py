@@ -1,13 +1,22 @@
 """A study's report: when the one on disk is still the one asked for."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from helpers import kept
 
-from benchmarks.report import page
+from benchmarks.report import backing, page
+from benchmarks.report.figures import across
+from benchmarks.report.figures.values import Values
 from benchmarks.report.page import shows
+from benchmarks.report.record import collect
+from benchmarks.report.summary import Scores
+from benchmarks.runs.manifest import Benchmark
 from benchmarks.studies.supervision import STUDY
+from benchmarks.study.study import RECONSTRUCTION
+from dreamtext.errors import UserError
 
 
 def test_a_report_of_other_runs_or_without_provenance_does_not_count(tmp_path: Path) -> None:
@@ -31,10 +40,39 @@ def test_a_report_written_twice_is_the_same_in_every_byte(tmp_path: Path) -> Non
     for name in ("one", "two"):
         page.write(study, cells, tmp_path / name / "supervision")
         page.write_index(tmp_path / name)
+    for name, said in (
+        ("supervision/report.html", (study.paper, f"Not shown here: {study.not_shown}")),
+        ("index.html", (f"The paper {study.paper}", f"Not shown here: {study.not_shown}")),
+        ("supervision/table.md", (f"**The paper** {study.paper}", f"** {study.not_shown}")),
+    ):
+        assert all(text in (tmp_path / "one" / name).read_text() for text in said), name
     files = sorted(p.relative_to(tmp_path / "one") for p in (tmp_path / "one").rglob("*.*"))
     assert {".html", ".svg", ".pdf", ".png", ".webp", ".csv", ".tex"} <= {p.suffix for p in files}
     for path in files:
         assert (tmp_path / "one" / path).read_bytes() == (tmp_path / "two" / path).read_bytes()
+
+
+def test_of_many_tasks_all_stand_in_one_figure_and_the_first_in_the_others(tmp_path: Path) -> None:
+    harder = tuple(Benchmark(corruption="blur", severity=s) for s in (0.5, 1))
+    study = replace(STUDY, seeds=(0, 1), benchmarks=(RECONSTRUCTION, *harder), secondary=())
+    values = []
+    for asked in (study, replace(study, benchmarks=study.benchmarks[:2])):
+        cells = kept.keep_all(asked, tmp_path / "cells", n=12, shown=3)
+        record = collect(cells)
+        values.append(Values(asked, record, Scores(record), cells))
+    many, few = values
+    assert across.tasks(few) is None
+    assert len(few.tasks) == 2
+    assert many.tasks == ["reconstruction"]  # the primary contrast's
+    drawn = across.tasks(many)
+    assert drawn is not None
+    rows = [text.get_text() for text in drawn.figure.axes[0].get_yticklabels()]
+    assert rows == ["reconstruction", "blur 0.5", "blur 1"]
+    marks = [line for line in drawn.figure.axes[0].lines if line.get_marker() not in ("None", "x")]
+    assert len(marks) == 3 * len(study.variants)
+    (legend,) = drawn.figure.legends
+    named = [text.get_text() for text in legend.get_texts()]
+    assert named == ["none", "balanced", "full", *named[3:]]
 
 
 def test_of_figures_drawn_before_only_what_changed_is_drawn_again(tmp_path: Path) -> None:
@@ -63,12 +101,35 @@ def test_of_figures_drawn_before_only_what_changed_is_drawn_again(tmp_path: Path
 def test_figures_that_a_study_no_longer_has_do_not_stay(tmp_path: Path) -> None:
     study = STUDY.narrowed(seeds=(0,), where={"task": "reconstruction"})
     cells = kept.keep_all(study, tmp_path / "cells", n=12, shown=3)
-    old = tmp_path / "out" / "figures" / "old.svg"
-    old.parent.mkdir(parents=True)
-    old.touch()
-    page.write(study, cells, tmp_path / "out")
-    assert not old.exists()
-    assert list(old.parent.glob("*.svg"))
+    out = tmp_path / "out"
+    gone = [out / "figures" / "old.svg", out / "tables" / "old.csv", out / "sheet-editing.png"]
+    stays = out / "figures" / "notes" / "mine.txt"
+    for path in (*gone, stays):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    with pytest.raises(UserError, match="no report wrote it"):
+        page.write(study, cells, out)
+    assert all(path.exists() for path in gone)
+    (out / "scores.csv").touch()  # of an earlier report
+    (out / "contrasts.csv").write_text("of an earlier report")
+    page.write(replace(study, primary=None, secondary=()), cells, out)
+    assert not any(path.exists() for path in (*gone, out / "contrasts.csv"))
+    assert stays.exists()
+    assert list((out / "figures").glob("*.svg"))
+
+
+def test_what_a_narrowing_leaves_out_is_told_and_no_other_command_claimed(tmp_path: Path) -> None:
+    study = STUDY.narrowed(seeds=(0, 1), where={"task": "reconstruction", "variant": "none|full"})
+    assert {contrast.against for contrast in study.left_out} == {"balanced", "none"}
+    cells = kept.keep_all(study, tmp_path / "cells", n=12, shown=3)
+    out = tmp_path / "supervision"
+    page.write(study, cells, out, ["--where", "variant=none|full"])
+    about = json.loads((out / "provenance.json").read_text())
+    assert about["command"].endswith("--n 288 --where 'variant=none|full'")
+    assert about["narrowed"]
+    assert about["finding"] == "The primary contrast is not among what was asked for."
+    assert f"{len(study.left_out)} of the declared contrasts are left out" in about["limits"][1]
+    assert not backing.reported(tmp_path, tmp_path / "no runs")
 
 
 def test_nothing_of_a_cell_can_end_the_pages_data(tmp_path: Path) -> None:

@@ -30,9 +30,9 @@ CLAIM = "supervision: balanced better than full, seqacc, reconstruction"
 
 @pytest.mark.parametrize(
     ("shift", "expected"),
-    [(0.2, "agrees"), (-0.2, "disagrees"), (0.0, "cannot be told here: not told apart")],
+    [(0.2, paper.SAME), (-0.2, paper.OPPOSITE), (0.0, "cannot be told here: not told apart")],
 )
-def test_a_claim_agrees_disagrees_or_cannot_be_told(monkeypatch, shift, expected):
+def test_a_claim_has_the_papers_order_the_opposite_or_cannot_be_told(monkeypatch, shift, expected):
     found = verdicts(monkeypatch, shift)
     assert found[CLAIM].verdict == expected
     assert found[CLAIM].found.value == pytest.approx(shift)
@@ -55,7 +55,7 @@ def test_the_page_counts_them_and_shows_published_values(monkeypatch):
     text = paper.markdown(list(verdicts(monkeypatch, 0.2).values()), "tiny")
     assert "0.94 and 0.862 (note)" in text
     assert "+0.200 [" in text
-    assert " 2 agrees, 0 disagrees" in text
+    assert " 2 have the paper's order here, 0 the opposite order" in text
     assert "order only" in text
 
 

@@ -10,7 +10,7 @@ import pytest
 from helpers.records import EDITING, RECONSTRUCTION, merged, record_of, small_study
 from scipy import stats
 
-from benchmarks.report import contrasts, render, results, tables
+from benchmarks.report import by_task, ceiling, contrasts, render, results, tables
 from benchmarks.report.panels import BLOCKS
 from benchmarks.report.record import NOT_RUN
 from benchmarks.report.summary import Scores, summarise
@@ -72,7 +72,7 @@ def test_a_main_table_is_the_one_made_by_hand(record):
     half = stats.t.ppf(0.975, (between + 200) ** 2 / (between**2 / 2)) * np.sqrt(between + 200)
     assert sets.frame.iloc[1, 1] == f"-90.0 [{-90 - half:.1f}, {-90 + half:.1f}]"
     assert sets.frame.iloc[2, 1] == f"-110.0 [{-110 - 27.7:.1f}, {-110 + 27.7:.1f}]"
-    assert table.caption == "10 images, 10 words, photographs unknown; 3 seeds."
+    assert table.caption == "10 images, 10 words, background sources unknown; 3 seeds."
     assert "Measured by SeqAcc/raw: a judge." in table.notes
     assert "Measured by FD-EffNetLite0/raw: a judge." in sets.notes
 
@@ -391,16 +391,16 @@ def test_blocks_part_fonts_and_words():
         "seen fonts: 7 images; unseen fonts: 3 images; words: 5 images; random strings: 5 images."
     )
     assert found["reconstruction: reading"].caption.startswith(
-        "10 images, 10 words, 5 photographs; 3"
+        "10 images, 10 words, 5 background sources; 3"
     )
-    assert "Photographs unknown" not in results.text(study, record, list(found.values()))
+    assert "Background sources unknown" not in results.text(study, record, list(found.values()))
 
 
 def test_without_attributes_there_are_no_blocks(record):
     assert list(made(small_study(), record)) == [
         *("Declared contrasts", "reconstruction: reading", "reconstruction: pictures")
     ]
-    assert "Photographs unknown" in results.text(small_study(), record, [])
+    assert "Background sources unknown" in results.text(small_study(), record, [])
 
 
 def test_tasks_have_tables_of_their_own(record):
@@ -440,6 +440,33 @@ def test_benchmarks_of_one_task_are_not_mixed(record):
     assert found["reconstruction: reading"].frame.loc["full"].iloc[0].startswith("0.700")
     assert found[f"{blurred.name}: reading"].frame.loc["full"].iloc[0].startswith("0.000")
     assert found["Declared contrasts"].frame.iloc[0, 2].startswith("-1.000")
+
+
+def test_many_tasks_have_a_table_with_a_column_each(record):
+    blurred, turned = (Benchmark(corruption=what, severity=1) for what in ("blur", "rotation"))
+    study = small_study(benchmarks=(RECONSTRUCTION, blurred, turned), secondary=())
+    other = record_of({("full", READ): NONE, ("full", "SeqAcc/truth"): NONE + 1}, task=blurred.name)
+    whole = merged(record, other)
+    last = (whole.images.variant == "balanced") & (whole.images.seed == "2")
+    missing = (whole.runs.variant == "balanced") & (whole.runs.seed == "2")
+    whole = replace(whole, images=whole.images[~last], runs=whole.runs[~missing])
+    nobody = whole.runs.iloc[:1].assign(task=turned.name, metric="", value=np.nan, reason=NOT_RUN)
+    found = made(study, replace(whole, runs=pd.concat([whole.runs, nobody], ignore_index=True)))
+    table = found[f"By task: {READ}"].frame
+    assert list(found)[1] == f"By task: {READ}"  # before the tables of each
+    assert list(table.columns) == ["reconstruction", "blur 1", "rotation 1"]
+    assert list(table.index) == ["none", "balanced", "full", "real pictures"]
+    assert table.loc["full"].tolist() == ["0.700 [0.272, 0.961]", "0.000 [0.000, 0.308]", ""]
+    assert table.loc["none"].tolist()[1:] == ["", ""]
+    assert table.loc["balanced"].tolist() == ["- (2/3 seeds)", "", ""]
+    assert table.loc["real pictures"].tolist() == ["", "1.000", ""]
+    assert "By task: mIoU" not in found
+    assert not [title for title in made(small_study(), record) if "By task" in title]
+
+
+def test_tasks_are_named_short_where_all_begin_alike():
+    assert by_task.short(["editing", "editing, blur 1"]) == ["editing", "blur 1"]
+    assert by_task.short(["editing", "reconstruction"]) == ["editing", "reconstruction"]
 
 
 def test_written_from_the_same_values_twice_it_is_the_same_bytes(record, tmp_path):
@@ -619,7 +646,7 @@ def test_renderings_escape_what_their_language_reads():
     ],
 )
 def test_real_pictures_have_a_measure_of_their_own(metric, real):
-    assert tables.of_real_pictures(metric) == real
+    assert ceiling.metric(metric) == real
 
 
 @pytest.mark.parametrize(
@@ -627,39 +654,3 @@ def test_real_pictures_have_a_measure_of_their_own(metric, real):
 )
 def test_a_tiny_p_is_told_as_no_more_than_that(p, told):
     assert contrasts.told_p(p) == told
-
-
-@pytest.mark.parametrize(
-    ("value", "low", "high", "told", "signed"),
-    [
-        (0.1234, 0.05, 0.2, "0.123 [0.050, 0.200]", "+0.123 [+0.050, +0.200]"),
-        (-9.99, -9.999, 9.999, "-9.990 [-9.999, 9.999]", "-9.990 [-9.999, +9.999]"),
-        (9.5, 8.0, 10.0, "9.500 [8.000, 10.000]", "+9.5 [+8.0, +10.0]"),
-        (9.5, -10.0, 9.9, "9.500 [-10.000, 9.900]", "+9.5 [-10.0, +9.9]"),
-        (10.0, 8.0, 12.0, "10.0 [8.0, 12.0]", "+10.0 [+8.0, +12.0]"),
-        (-10.0, -12.0, -8.0, "-10.0 [-12.0, -8.0]", "-10.0 [-12.0, -8.0]"),
-    ],
-)
-def test_numbers_below_ten_have_three_digits(value, low, high, told, signed):
-    found = pd.Series({"value": value, "low": low, "high": high})
-    assert tables._value(found, 3) == told
-    assert tables._signed(value, low, high) == signed
-    difference = {"difference": value, "difference_low": low, "difference_high": high}
-    assert tables._difference(pd.Series(difference)) == signed
-    assert tables._number(value) == told.split(" ")[0]
-
-
-@pytest.mark.parametrize(
-    ("found", "planned", "told"),
-    [
-        (None, 3, "- (0/3 seeds)"),
-        (None, 0, "-"),  # it was never to be scored
-        ({"seeds": 1, "planned": 3, "reason": ""}, 3, "- (1/3 seeds)"),
-        ({"seeds": 1, "planned": 3, "reason": "no weights"}, 3, "-"),
-        ({"seeds": 3, "planned": 3, "reason": ""}, 3, "-"),
-    ],
-)
-def test_a_gap_tells_which_seeds_there_are_unless_it_has_another_reason(found, planned, told):
-    row = None if found is None else pd.Series({"value": np.nan, "difference": np.nan, **found})
-    assert tables._value(row, planned) == told
-    assert tables._difference(row) == ""

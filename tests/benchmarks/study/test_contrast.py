@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from benchmarks.runs.manifest import Benchmark
 from benchmarks.study import Contrast, Study, Variant, load_study, study_names
 from dreamtext.errors import UserError
 
@@ -58,13 +59,33 @@ def test_every_study_that_comes_along_declares_a_primary_contrast(name):
     assert load_study(name).primary
 
 
+@pytest.mark.parametrize("name", [n for n in study_names() if load_study(n).data == "embedded"])
+def test_both_sides_of_a_declared_contrast_have_the_same_samples(name, tmp_path):
+    """As otherwise no amount of computing could measure it."""
+    study = load_study(name)
+    manifests = {
+        (cell.variant.name, cell.benchmark.name): cell.sample.identity["manifest"]
+        for cell in study.narrowed(seeds=(0,)).cells(tmp_path)
+    }
+    for contrast in study.contrasts:
+        one, other = (
+            manifests[side, contrast.task] for side in (contrast.variant, contrast.against)
+        )
+        assert one == other, contrast
+
+
+def test_two_benchmarks_of_one_name_are_refused():
+    with pytest.raises(UserError, match="two benchmarks named editing"):
+        study(benchmarks=(Benchmark(task="editing"), Benchmark(task="editing", n=9)))
+
+
 def test_benchmarks_of_one_task_are_contrasted_and_kept_by_their_names() -> None:
-    study = load_study("fonts")
-    assert study.primary.task == "reconstruction, unseen fonts"
-    kept = study.narrowed(where={"task": "reconstruction, unseen fonts"})
-    assert [b.fonts for b in kept.benchmarks] == ["unseen"]
+    study = load_study("robustness")
+    assert study.primary.task == "reconstruction, rotation 0.5"
+    kept = study.narrowed(where={"task": "reconstruction, rotation 0.5"})
+    assert [b.corruption for b in kept.benchmarks] == ["rotation"]
     assert kept.primary == study.primary
-    assert len(study.narrowed(where={"task": "reconstruction"}).benchmarks) == 5
+    assert len(study.narrowed(where={"task": "reconstruction"}).benchmarks) == 11
 
 
 @pytest.mark.parametrize("name", ["fonts", "label_noise", "robustness"])
