@@ -132,6 +132,19 @@ def test_only_declared_contrasts_are_tested_with_their_sign_and_holms_p(record):
     ]
 
 
+def test_a_contrast_tells_which_way_is_better_and_how_many_seeds_it_rests_on(record):
+    study = small_study(secondary=(Contrast(variant="full", against="none", metric=FAR),))
+    tested = contrasts.test(study, Scores(record))
+    assert tested.direction.tolist() == ["higher", "lower"]
+    assert tested.seeds.tolist() == [3, 3]
+    assert "(reconstruction): better, -" in contrasts.sentence(tested.iloc[1])
+    fixed = record_of({("balanced", READ): BALANCED[:1], ("full", READ): FULL[:1]})
+    (seeds,) = contrasts.test(small_study(secondary=()), Scores(fixed)).seeds
+    assert seeds == 0  # neither makes use of them
+    (alone,) = contrasts.test(small_study(secondary=(), seeds=(0,)), Scores(fixed)).seeds
+    assert alone == 1
+
+
 def test_a_study_without_contrasts_has_no_p_anywhere(record, tmp_path):
     study = small_study(primary=None, secondary=())
     results.write_tables(study, record, tmp_path)
@@ -462,6 +475,20 @@ def test_many_tasks_have_a_table_with_a_column_each(record):
     assert table.loc["real pictures"].tolist() == ["", "1.000", ""]
     assert "By task: mIoU" not in found
     assert not [title for title in made(small_study(), record) if "By task" in title]
+
+
+def test_a_column_of_values_on_different_samples_says_that_they_do_not_compare(record):
+    seen, unseen = Benchmark(fonts="seen"), Benchmark(fonts="unseen")
+    study = small_study(benchmarks=(RECONSTRUCTION, seen, unseen), secondary=())
+    for fonts in (seen, unseen):
+        other = record_of({("none", READ): NONE, ("full", READ): FULL}, task=fonts.name)
+        record = merged(record, other)
+    moved = (record.runs.task == unseen.name) & (record.runs.variant == "full")
+    record.runs.loc[moved, "manifest"] = "0123"
+    assert made(study, record)[f"By task: {READ}"].notes == (
+        "reconstruction, unseen fonts: full on other samples than none, so these values do not "
+        "compare.",
+    )
 
 
 def test_tasks_are_named_short_where_all_begin_alike():
