@@ -26,7 +26,7 @@ Timestep = Annotated[
 def sweep(
     run: RunArgument,
     out: Annotated[
-        Path | None, typer.Option(help="Where it goes [default: results/masks/<run>]")
+        Path | None, typer.Option(help="Where it goes [default: results/mask_lab/<run>]")
     ] = None,
     blur: Annotated[
         list[str] | None, typer.Option(help="kernel,sigma in cells, as 3,1; may be repeated")
@@ -63,7 +63,7 @@ def sweep(
         timesteps=timestep,
         progress=True,
     )
-    folder = out or Path("results", "masks", attention.folder.path.name)
+    folder = out or Path("results", "mask_lab", attention.folder.path.name)
     typer.echo(report.write_sweep(attention, title, result, folder))
     typer.echo(f"table, figures and galleries are in {folder}")
 
@@ -73,7 +73,7 @@ def grid(
     run: Annotated[
         list[str], typer.Argument(help="Sample stages of one variant's seeds, reconstruction")
     ],
-    out: Annotated[Path, typer.Option(help="Where it goes")] = Path("results/masks/grid"),
+    out: Annotated[Path, typer.Option(help="Where it goes")] = Path("results/mask_lab/grid"),
     timestep: Timestep = None,
     runs: RunsOption = None,
 ) -> None:
@@ -103,7 +103,7 @@ def compare(
             "maps of the characters)"
         ),
     ],
-    out: Annotated[Path, typer.Option(help="Where it goes")] = Path("results/masks/compare"),
+    out: Annotated[Path, typer.Option(help="Where it goes")] = Path("results/mask_lab/compare"),
     timestep: Timestep = None,
     runs: RunsOption = None,
 ) -> None:
@@ -125,7 +125,7 @@ def compare(
 @app.command()
 def relate(
     run: Annotated[list[str], typer.Argument(help="Sample stages, task reconstruction")],
-    out: Annotated[Path, typer.Option(help="Where it goes")] = Path("results/masks/relation"),
+    out: Annotated[Path, typer.Option(help="Where it goes")] = Path("results/mask_lab/relation"),
     timestep: Timestep = None,
     judge: Annotated[str, typer.Option(help="Who reads, as `score --judge`")] = "PP-OCRv6-small",
     runs: RunsOption = None,

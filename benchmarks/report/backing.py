@@ -199,7 +199,7 @@ _BESIDE = (  # title, link, what it is
     ("statistics", "statistics/coverage.md", "how often the intervals hold the truth, simulated"),
     ("mutants", "mutants/mutants.md", "whether tests see it where what numbers rest on is wrong"),
     (
-        *("masks", "masks/README.md"),
+        *("mask laboratory", "mask_lab/README.md"),
         "latent masks under other blurs and thresholds, and what they have to do with reading",
     ),
     ("cost", "cost/cost.md", "seconds and memory of one picture, by system and resolution"),

@@ -17,6 +17,7 @@ from dreamtext.errors import UserError
 from dreamtext.files import write_json
 
 PAGE, INDEX = "report.html", "index.html"
+LABORATORY = "mask_lab"  # the folder of its pages, which `dreamtext masks` writes
 LEADERBOARD = "leaderboard.html"  # of `benchmarks.exchange.leaderboard`
 
 
@@ -83,7 +84,7 @@ def write_index(folder: Path) -> None:
     pages = [
         (path.parent.name, f"{path.parent.name}/README.md")
         for path in sorted(folder.glob("*/README.md"))
-        if path.parent.name not in ("masks", "published")
+        if path.parent.name not in (LABORATORY, "published")
     ]
     if (folder / LEADERBOARD).is_file():
         pages.insert(0, ("leaderboard", LEADERBOARD))
@@ -100,10 +101,10 @@ def write_index(folder: Path) -> None:
 def laboratory(folder: Path, before: str) -> list[tuple[str, str]]:
     """Title and link of every page of the mask laboratory in a folder of reports."""
     found = []
-    for path in sorted((folder / "masks").glob("*")):
+    for path in sorted((folder / LABORATORY).glob("*")):
         for name in ("summary.md", "grid.md", "compare.md", "relation.png"):
             if (path / name).is_file():
-                found.append((path.name, f"{before}masks/{path.name}/{name}"))
+                found.append((path.name, f"{before}{LABORATORY}/{path.name}/{name}"))
                 break
     return found
 
