@@ -21,6 +21,10 @@ from helpers.mutation import Group, Mutant, Verdict, digest, judge, mutated, sam
 from helpers.paths import ROOT
 
 _METRICS, _REPORT = "tests/benchmarks/metrics", "tests/benchmarks/report"
+_TABLES = tuple(
+    f"{_REPORT}/test_{name}.py"
+    for name in ("tables", "contrasts", "gaps", "by_task", "published", "render")
+)
 _SLOW_TABLES = "latex_compiles or same_bytes"
 GROUPS = (
     Group(("benchmarks.metrics.statistics",), (f"{_METRICS}/test_statistics.py",), "covers"),
@@ -31,10 +35,10 @@ GROUPS = (
     Group(("benchmarks.metrics.overlap",), (f"{_METRICS}/test_overlap.py",), "torchmetrics"),
     Group(
         tuple(f"benchmarks.report.{n}" for n in ("record", "contrasts", "panels", "summary")),
-        tuple(f"{_REPORT}/test_{name}.py" for name in ("record", "summary", "tables")),
+        (*(f"{_REPORT}/test_{name}.py" for name in ("record", "summary")), *_TABLES),
         _SLOW_TABLES,
     ),
-    Group(("benchmarks.report.tables",), (f"{_REPORT}/test_tables.py",), _SLOW_TABLES),
+    Group(("benchmarks.report.tables",), _TABLES, _SLOW_TABLES),
     Group(("benchmarks.report.numbers",), (f"{_REPORT}/test_numbers.py",)),
     Group(("benchmarks.metrics.registry",), (f"{_METRICS}/test_registry.py",)),
 )

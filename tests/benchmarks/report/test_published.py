@@ -3,9 +3,11 @@
 from dataclasses import replace
 
 import pytest
+from helpers.records import record_of, small_study
+from helpers.tables import FULL, LOWER, NONE, made
 
-from benchmarks.report import published
-from benchmarks.study import load_study
+from benchmarks.report import published, results
+from benchmarks.study import Variant, load_study
 
 
 def test_systems_run_from_their_authors_weights_have_what_was_published_of_them():
@@ -57,3 +59,68 @@ def test_a_row_tells_whose_it_is_and_whether_it_may_be_of_the_same_data_set():
     assert not by["MOSTEL", "ICDAR13"].alike
     world = load_study("main").narrowed(overrides=("data.name=embedded",))
     assert not any(row.alike for row in published.rows(world, "reconstruction"))
+
+
+def test_published_rows_stand_with_their_source(record):
+    values = {("released", LOWER): FULL[:1], ("mostel", LOWER): NONE[:1]}
+    study = small_study(
+        variants=(
+            Variant(name="released", system="released"),
+            Variant(name="mostel", system="mostel"),
+        ),
+        reference="released",
+        primary=None,
+        secondary=(),
+        seeds=(0,),
+    )
+    table = made(study, record_of(values))["reconstruction: reading"]
+    at = table.frame.index.get_loc("DreamText, published [1]")
+    assert table.frame.iloc[at].tolist() == ["0.94", ""]
+    (note,) = [n for n in table.notes if n.startswith("[1]")]
+    assert "SynthText. paper summary of arXiv 2405.14701: read from a summary" in note
+    assert "another data set than ours, so no difference is given" in note
+    assert not any(" - published" in label for label in table.frame.index)
+    assert table.bold == {(0, 0)}  # two fixed systems may be told apart by their images
+
+
+def test_ours_minus_what_was_published_of_the_same_measure_and_data_set(tmp_path):
+    """MOSTEL reads .75 and .68 of ICDAR13 (reconstruction, UDiffText's Table 1); ours 7 of 10."""
+    record = record_of({("mostel", LOWER): FULL[:1], ("again", LOWER): NONE[:1]})
+    study = small_study(
+        variants=(
+            Variant(name="mostel", system="mostel"),
+            Variant(name="again", system="mostel"),
+            Variant(name="textctrl", system="textctrl"),
+        ),
+        overrides=("data.name=icdar13", "data.root=somewhere"),
+        reference="mostel",
+        primary=None,
+        secondary=(),
+        seeds=(0,),
+    )
+    table = made(study, record)["reconstruction: reading"]
+    column = table.frame.iloc[:, 0]
+    low, high = (float(x) for x in column["mostel"].split("[")[1].rstrip("]").split(", "))
+    assert [label for label in column.index if "published" in label] == [
+        *("MOSTEL, published [1]", "mostel - published [1]", "again - published [1]"),
+        *("MOSTEL, published [2]", "mostel - published [2]", "again - published [2]"),
+        "MOSTEL, published [3]",  # TextSeg: another data set than ours
+        "MOSTEL, published [4]",
+    ]
+    assert column["MOSTEL, published [1]"] == "0.75"
+    assert column["mostel - published [1]"] == f"-0.050 [{low - 0.75:+.3f}, {high - 0.75:+.3f}]"
+    assert column["mostel - published [2]"] == f"+0.020 [{low - 0.68:+.3f}, {high - 0.68:+.3f}]"
+    assert column["again - published [2]"].startswith("-0.680 [-0.680, ")
+    notes = [note for note in table.notes if note.startswith("[")]
+    assert notes[0] == (
+        "[1] ICDAR13-8ch. UDiffText Table 1 (arXiv 2312.04884): read from the paper's own table. "
+        "Other judge, other samples; in a difference to it, the interval is that of our value "
+        "alone."
+    )
+    assert "no difference is given" in notes[2]
+    results.write_tables(study, record, tmp_path)
+    for name in ("table.md", "table.html", "tables/reconstruction-reading.csv"):
+        assert "mostel - published [1]" in (tmp_path / name).read_text()
+        assert "-0.050 [" in (tmp_path / name).read_text()
+    tex = (tmp_path / "tables" / "reconstruction-reading.tex").read_text()
+    assert "mostel - published [1] & $-$0.050 [" in tex
