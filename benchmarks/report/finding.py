@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchmarks.report import contrasts, simulated, tables
+from benchmarks.report import by_task, contrasts, simulated, tables
 from benchmarks.report.record import Record
 from benchmarks.report.results import SMALL
 from benchmarks.report.summary import Scores
@@ -44,22 +44,26 @@ def of(study: Study, record: Record, scores: Scores, tested: "pd.DataFrame") -> 
 
 
 def _leaders(study: Study, scores: Scores) -> tuple[str, ...]:
-    said = []
-    for benchmark in study.benchmarks:
+    """A sentence for every way a metric's leader can be told of, with the tasks it holds for."""
+    tasks: dict[tuple[str, str], list[str]] = {}
+    names = [benchmark.name for benchmark in study.benchmarks]
+    for task, label in zip(names, by_task.short(names), strict=True):
         for metric in _LED_BY:
             if metric not in study.metrics:
                 continue
-            best, tied = tables.leader(study, scores, benchmark.name, metric)
-            where = f"{metric}, {benchmark.name}"
+            best, tied = tables.leader(study, scores, task, metric)
             if best and tied:
                 others = f"{len(tied)} others" if len(tied) > 3 else ", ".join(map(_code, tied))
-                said.append(f"{where}: {_code(best)} is highest, not told apart from {others}.")
+                said = f"{_code(best)} is highest, not told apart from {others}."
             elif best:
-                said.append(
-                    f"{where}: {_code(best)} is told apart from every other variant measured, "
-                    "references left out."
+                said = (
+                    f"{_code(best)} is told apart from every other variant measured, references "
+                    "left out."
                 )
-    return tuple(said)
+            else:
+                continue
+            tasks.setdefault((metric, said), []).append(label)
+    return tuple(f"{metric}, {', '.join(own)}: {said}" for (metric, said), own in tasks.items())
 
 
 def _limits(study: Study, record: Record) -> tuple[str, ...]:

@@ -88,10 +88,16 @@ def write_index(folder: Path) -> None:
     ]
     if (folder / LEADERBOARD).is_file():
         pages.insert(0, ("leaderboard", LEADERBOARD))
+    common = [
+        text
+        for text in (studies[0]["limits"] if len(studies) > 1 else ())
+        if all(text in study["limits"] for study in studies)
+    ]  # said once
     site.write(
         "index.html.j2",
         folder / INDEX,
         studies=studies,
+        common=common,
         laboratory=laboratory(folder, ""),
         paper=(folder / "PAPER.md").is_file(),
         pages=pages,

@@ -3,11 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.records import record_of, small_study
+from helpers.records import RECONSTRUCTION, merged, record_of, small_study
 from helpers.tables import BALANCED, FAR, FULL, NONE, READ, by_hand, made
 
-from benchmarks.report import contrasts, results
+from benchmarks.report import contrasts, finding, results
 from benchmarks.report.summary import Scores
+from benchmarks.runs.manifest import Benchmark
 from benchmarks.study import Contrast
 
 
@@ -108,3 +109,17 @@ def test_a_contrast_that_was_not_measured_says_so(record):
 )
 def test_a_tiny_p_is_told_as_no_more_than_that(p, told):
     assert contrasts.told_p(p) == told
+
+
+def test_what_holds_for_several_tasks_is_said_once(record):
+    blurred, turned = (Benchmark(corruption=what, severity=1) for what in ("blur", "rotation"))
+    study = small_study(benchmarks=(RECONSTRUCTION, blurred, turned))
+    for task, full in ((blurred, FULL), (turned, BALANCED)):
+        values = {("none", READ): NONE, ("balanced", READ): BALANCED, ("full", READ): full}
+        record = merged(record, record_of(values, task=task.name))
+    scores = Scores(record)
+    found = finding.of(study, record, scores, contrasts.test(study, scores))
+    assert found.seen == (
+        f"{READ}, reconstruction, blur 1: `full` is highest, not told apart from `balanced`.",
+        f"{READ}, rotation 1: `balanced` is highest, not told apart from `full`.",
+    )
