@@ -8,14 +8,8 @@ import pytest
 from helpers import kept
 
 from benchmarks.report import backing, page
-from benchmarks.report.figures import across
-from benchmarks.report.figures.values import Values
 from benchmarks.report.page import shows
-from benchmarks.report.record import collect
-from benchmarks.report.summary import Scores
-from benchmarks.runs.manifest import Benchmark
 from benchmarks.studies.supervision import STUDY
-from benchmarks.study.study import RECONSTRUCTION
 from dreamtext.errors import UserError
 
 
@@ -50,52 +44,6 @@ def test_a_report_written_twice_is_the_same_in_every_byte(tmp_path: Path) -> Non
     assert {".html", ".svg", ".pdf", ".png", ".webp", ".csv", ".tex"} <= {p.suffix for p in files}
     for path in files:
         assert (tmp_path / "one" / path).read_bytes() == (tmp_path / "two" / path).read_bytes()
-
-
-def test_of_many_tasks_all_stand_in_one_figure_and_the_first_in_the_others(tmp_path: Path) -> None:
-    harder = tuple(Benchmark(corruption="blur", severity=s) for s in (0.5, 1))
-    study = replace(STUDY, seeds=(0, 1), benchmarks=(RECONSTRUCTION, *harder), secondary=())
-    values = []
-    for asked in (study, replace(study, benchmarks=study.benchmarks[:2])):
-        cells = kept.keep_all(asked, tmp_path / "cells", n=12, shown=3)
-        record = collect(cells)
-        values.append(Values(asked, record, Scores(record), cells))
-    many, few = values
-    assert across.tasks(few) is None
-    assert len(few.tasks) == 2
-    assert many.tasks == ["reconstruction"]  # the primary contrast's
-    drawn = across.tasks(many)
-    assert drawn is not None
-    rows = [text.get_text() for text in drawn.figure.axes[0].get_yticklabels()]
-    assert rows == ["reconstruction", "blur 0.5", "blur 1"]
-    marks = [line for line in drawn.figure.axes[0].lines if line.get_marker() not in ("None", "x")]
-    assert len(marks) == 3 * len(study.variants)
-    (legend,) = drawn.figure.legends
-    named = [text.get_text() for text in legend.get_texts()]
-    assert named == ["none", "balanced", "full", *named[3:]]
-
-
-def test_of_figures_drawn_before_only_what_changed_is_drawn_again(tmp_path: Path) -> None:
-    import matplotlib.pyplot as plt
-
-    from benchmarks.report.figures.style import Drawing, new, save
-
-    def drawing(value: float) -> Drawing:
-        figure, axes = new(2, 1)
-        axes[0, 0].plot([0, value])
-        return Drawing("lines", "Lines", "Two of them", figure)
-
-    paths = [tmp_path / f"lines.{kind}" for kind in ("png", "pdf", "svg")]
-    save(drawing(1), tmp_path)
-    first = [path.read_bytes() for path in paths]
-    paths[0].write_bytes(b"kept")
-    save(drawing(1), tmp_path)
-    assert paths[0].read_bytes() == b"kept"
-    save(drawing(2), tmp_path)
-    assert all(path.read_bytes() != old for path, old in zip(paths, first, strict=True))
-    save(drawing(1), tmp_path)
-    assert [path.read_bytes() for path in paths] == first
-    assert not plt.get_fignums()
 
 
 def test_figures_that_a_study_no_longer_has_do_not_stay(tmp_path: Path) -> None:
