@@ -23,6 +23,7 @@ STUDY = Study(
     ),
     variants=cross(_ARMS, (Variant(name=""), Variant(name="before", overrides=_BEFORE))),
     reference="balanced",
+    seeds=(0,),  # it asks for the price of a recipe, not for its order
     not_shown="Which of its three changes, steps, start and precision, did what.",
     primary=Contrast(variant="balanced", against="balanced before"),
     secondary=(Contrast(variant="full", against="full before"),),
