@@ -47,7 +47,7 @@ def report(
     for name in studies or study_names():
         try:
             chosen = Selection(name, preset, seeds, n, None, None, runs, cells)
-            if all_ and not any(cell.done for cell in chosen.cells):
+            if all_ and not _has_a_page(chosen):
                 continue
             folder = out / chosen.results_folder(None).name
             write_report(chosen, folder)
@@ -58,6 +58,18 @@ def report(
     typer.echo(f"{out}/index.html")
     if left_out:
         raise RunError("left out:\n" + "\n".join(f"  {text}" for text in left_out))
+
+
+def _has_a_page(chosen: Selection) -> bool:
+    """Whether a study has a scored cell and something it was set out to see: a tuning has a page of
+    its own, and of data that is not here nothing is scored."""
+    from dreamtext.errors import UserError
+
+    try:
+        return chosen.study.primary is not None and any(cell.done for cell in chosen.cells)
+    except UserError as error:
+        typer.echo(f"{chosen.name}: left out, {error}", err=True)
+        return False
 
 
 def reproduce(
