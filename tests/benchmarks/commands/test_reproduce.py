@@ -7,6 +7,7 @@ from helpers import kept
 from typer.testing import CliRunner, Result
 
 from benchmarks import cli
+from benchmarks.commands import study
 from benchmarks.launch import local
 from benchmarks.study import load_study
 
@@ -56,3 +57,18 @@ def test_what_is_missing_is_told_in_hours_and_asked_for_and_nothing_is_written(
     assert line.endswith("GPU-hours at 1 TFLOP/s, counted")
     assert "runs are missing; run them?" in done.output
     assert not (tmp_path / "out").exists()
+
+
+def test_all_reports_are_of_studies_with_a_scored_cell_and_of_no_tuning(
+    store: Path, tmp_path: Path, monkeypatch
+):
+    written = []
+    monkeypatch.setattr(study, "write_report", lambda chosen, _: written.append(chosen.name))
+    monkeypatch.setattr(study, "write_overviews", lambda _: None)
+    command = ["report", "--all", "--seeds", "2", "--n", "12", "--out", str(tmp_path / "out")]
+    command += ["--cells", str(store), "--runs", str(tmp_path / "runs")]
+    done = CliRunner().invoke(cli.app, command)
+    assert done.exit_code == 0, done.output
+    assert set(STUDIES) <= set(written)
+    assert not {"tuning", "main"} & set(written)
+    assert "main: left out, the data set 'laion_ocr' needs its folder" in done.output
