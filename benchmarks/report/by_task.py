@@ -52,17 +52,12 @@ def table(study: Study, record: Record, summary: "pd.DataFrame", metric: str) ->
 def _other_samples(study: Study, here: "pd.DataFrame") -> tuple[str, ...]:
     """The tasks in which variants have other samples than the reference, so that a column holds
     what does not compare."""
-    found = []
-    for task, own in here.groupby("task", sort=False):
-        manifests = own.groupby("variant", sort=False).manifest.first()
-        reference = manifests.get(study.reference)
-        others = [name for name, one in manifests.items() if reference not in (None, one)]
-        if others:
-            found.append(
-                f"{task}: {', '.join(others)} on other samples than {study.reference}, so these "
-                "values do not compare."
-            )
-    return tuple(found)
+    return tuple(
+        f"{task}: {', '.join(others)} on other samples than {study.reference}, so these values do "
+        "not compare."
+        for task, own in here.groupby("task", sort=False)
+        if (others := gaps.other_samples(own, study.reference))
+    )
 
 
 def short(tasks: Sequence[str]) -> list[str]:

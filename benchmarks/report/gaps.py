@@ -2,8 +2,12 @@
 of its numbers must know."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from benchmarks.report.record import NOT_RUN, Record
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def explain(record: Record) -> list[str]:
@@ -41,6 +45,14 @@ def not_run(record: Record, task: str) -> list[str]:
     here = record.runs[record.runs.task == task]
     alone = (here.reason == NOT_RUN).groupby(here.variant, sort=False).all()
     return list(alone[alone].index)
+
+
+def other_samples(here: "pd.DataFrame", reference: str) -> dict[str, str]:
+    """Of a task's rows of a summary: the variants that were scored on other samples than the
+    reference, with their manifests; none where the reference has none."""
+    manifests = here.groupby("variant", sort=False).manifest.first()
+    own = manifests.get(reference)
+    return {name: one for name, one in manifests.items() if own not in (None, one)}
 
 
 def notes(record: Record, metrics: Sequence[str]) -> list[str]:

@@ -30,3 +30,8 @@ def signed(number: float, low: float, high: float) -> str:
 def plain(number: float) -> str:
     """A number that has no interval."""
     return f"{number:.3f}" if abs(number) < 10 else f"{number:.1f}"
+
+
+def seeds(n: int) -> str:
+    """How many seeds, as a caption says it."""
+    return f"{n} seed{'s' if n > 1 else ''}"

@@ -1,5 +1,5 @@
-"""The paper's claims beside what was measured here: the same order, the opposite
-one, or cannot be told here.
+"""The paper's claims beside what was measured here: the same order, the opposite one, or not
+to be told.
 
 A claim is a difference between two rows of a published table (`results/published`), or an order
 that the paper's settings rest on. It is measured by the same two variants of a study, paired by

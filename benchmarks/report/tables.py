@@ -63,7 +63,10 @@ def main_table(
         real = here[here.metric == ceiling.metric(metric)].value.dropna()
         if len(real):
             grid.setdefault(ceiling.REAL, {})[heads[metric], VALUE] = numbers.plain(real.iloc[0])
-    notes += _other_samples(study, here)
+    notes += [
+        f"{name} was scored on other samples (manifest {manifest}): no Δ."
+        for name, manifest in gaps.other_samples(here, study.reference).items()
+    ]
     notes += [f"Not run yet: {', '.join(waiting)}."] if waiting else []
     for number, known in enumerate(published.rows(study, task), 1):
         if stated := _as_shown(known, metrics):
@@ -90,16 +93,6 @@ def main_table(
     notes.append("Measured by " + "; ".join(f"{m}: {b}" for m, b in backbones.items()) + ".")
     caption = _caption(study, scores, task)
     return Table(f"{task}: {family}", caption, frame, frozenset(bold), tuple(notes))
-
-
-def _other_samples(study: Study, here: "pd.DataFrame") -> list[str]:
-    manifests = here.groupby("variant", sort=False).manifest.first()
-    reference = manifests.get(study.reference)
-    return [
-        f"{name} was scored on other samples (manifest {manifest}): no Δ."
-        for name, manifest in manifests.items()
-        if reference not in (None, manifest)
-    ]
 
 
 def _as_shown(known: published.Row, metrics: Sequence[str]) -> dict[str, float]:
@@ -263,5 +256,4 @@ def _caption(study: Study, scores: Scores, task: str) -> str:
     known = [f"{n} {what}" for what, n in counts.items() if n is not None]
     if counts.get("background sources") is None:
         known.append("background sources unknown")
-    seeds = len(study.seeds)
-    return f"{', '.join(known)}; {seeds} seed{'s' if seeds > 1 else ''}."
+    return f"{', '.join(known)}; {numbers.seeds(len(study.seeds))}."

@@ -9,8 +9,7 @@ import numpy as np
 from benchmarks.report.figures.style import Drawing, new
 from benchmarks.report.figures.values import READING, Values
 
-_MISSING = ""  # what was read where nothing was; shown as
-_NOTHING = "∅"
+_MISSING, _NOTHING = "", "∅"  # where nothing was read, and how an axis shows that
 
 
 @lru_cache(maxsize=100_000)

@@ -1,6 +1,6 @@
 """Reading against how far the character labels are off, a line an arm: where do they cross?"""
 
-from benchmarks.report.figures.style import COLOURS, Drawing, new
+from benchmarks.report.figures.style import COLOURS, Drawing, band, new
 from benchmarks.report.figures.values import MASKS, READING, Values
 
 _LABELS = "data.labels."
@@ -30,11 +30,8 @@ def label_shift(values: Values) -> Drawing | None:
             if len(found) < 2:
                 continue
             drawn += metric == metrics[0]
-            x, colour = [x for x, _ in found], COLOURS[place % len(COLOURS)]
-            low, high = ([getattr(p, side) for _, p in found] for side in ("low", "high"))
-            axis.fill_between(x, low, high, color=colour, alpha=0.15, lw=0)
             arm = _shared([name for _, name in points])
-            axis.plot(x, [p.value for _, p in found], "o-", color=colour, ms=4, label=arm)
+            band(axis, found, "-o", COLOURS[place % len(COLOURS)], arm)
         axis.set_title(metric)
         axis.set_xlabel("standard deviation of the shift, in widths")
         axis.set_ylim(bottom=0)

@@ -2,6 +2,7 @@
 
 import io
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -133,6 +134,16 @@ def _arms() -> dict[str, int]:
     names = [v.name for name in study_names() for v in load_study(name).variants]
     known = dict.fromkeys([*first, *(n for n in names if not _SWEPT.search(n))])
     return {name: place for place, name in enumerate(known)}
+
+
+def band(
+    axis: "Axes", points: Sequence[tuple[float, Any]], line: str, colour: str, label: str
+) -> None:
+    """A line through (x, value with its interval), and the intervals as a band around it."""
+    x = [x for x, _ in points]
+    low, high = ([getattr(p, side) for _, p in points] for side in ("low", "high"))
+    axis.fill_between(x, low, high, color=colour, alpha=0.15, lw=0)
+    axis.plot(x, [p.value for _, p in points], line, color=colour, ms=4, label=label)
 
 
 def label_ends(axis: "Axes", ends: list[tuple[float, float, str, str]]) -> None:

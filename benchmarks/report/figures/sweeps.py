@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.report.figures.style import RAMP, Drawing, new
+from benchmarks.report.figures.style import RAMP, Drawing, band, new
 from benchmarks.report.figures.values import MASKS, READING, Values
 
 _LINES = ("-", "--", ":", "-.")
@@ -30,11 +30,7 @@ def _line(
         return
     place = values.tasks.index(task)
     colour = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")[place % 4]
-    x = [x for x, _ in found]
-    low, high = ([getattr(p, side) for _, p in found] for side in ("low", "high"))
-    axis.fill_between(x, low, high, color=colour, alpha=0.15, lw=0)
-    line = _LINES[place % 4] + "o"
-    axis.plot(x, [p.value for _, p in found], line, color=colour, ms=4, label=task)
+    band(axis, found, _LINES[place % 4] + "o", colour, task)
 
 
 def warm_up(values: Values) -> Drawing | None:

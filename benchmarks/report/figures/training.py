@@ -4,8 +4,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from benchmarks.report import numbers
 from benchmarks.report.figures.style import Drawing, label_ends, new
-from benchmarks.report.figures.values import Values, seeds_of
+from benchmarks.report.figures.values import Values
 
 _SCORES = {
     "validation_miou": "mIoU of latent character masks",
@@ -76,7 +77,7 @@ def _drawing(
         name,
         title,
         f"Scores on held-out samples {said}: thin lines are seeds, thick ones their means. "
-        f"Preset {values.study.preset}, {seeds_of(values.study)}.",
+        f"Preset {values.study.preset}, {numbers.seeds(len(values.study.seeds))}.",
         figure,
     )
 
@@ -85,7 +86,7 @@ def _logs(values: Values) -> dict[str, list[list[dict[str, Any]]]]:
     """Each variant's training logs, one a seed."""
     found: dict[str, list[list[dict[str, Any]]]] = {}
     for cell in {c.train.name: c for c in values.cells if c.train and c.done}.values():
-        if not values.measured(cell.variant.name, cell.benchmark.name):
+        if not values.whole(cell.variant.name):
             continue  # a seed is missing: a mean over fewer is not shown as the mean
         found.setdefault(cell.variant.name, []).append(cell.scored.log())
     return found

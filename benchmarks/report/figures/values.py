@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from benchmarks.report import numbers
 from benchmarks.report.by_task import FEW
 from benchmarks.report.figures.style import looks
 from benchmarks.report.record import Record
@@ -52,6 +53,10 @@ class Values:
         """What a variant was scored by; nothing while a planned seed is missing."""
         return self._measured.get((variant, task), frozenset())
 
+    def whole(self, variant: str) -> bool:
+        """Whether a variant has been scored on some task with every planned seed."""
+        return any(self.measured(variant, task) for task in self.all_tasks)
+
     @cached_property
     def _measured(self) -> dict[tuple[str, str], frozenset[str]]:
         runs = self.record.runs[self.record.runs.metric != ""]
@@ -95,15 +100,12 @@ class Values:
         study = self.study
         asked = [name for c in study.contrasts for name in (c.variant, c.against)]
         order = dict.fromkeys([*asked[:2], study.reference, *asked, *self.names])
-        known = [name for name in order if any(self.measured(name, t) for t in self.all_tasks)]
+        known = [name for name in order if self.whole(name)]
         return [name for name in self.names if name in known[:n]]
 
     def others(self, shown: Sequence[str]) -> str:
         """What a caption says of measured variants that are not drawn."""
-        left = sum(
-            name not in shown and any(self.measured(name, t) for t in self.all_tasks)
-            for name in self.names
-        )
+        left = sum(name not in shown and self.whole(name) for name in self.names)
         return f" {left} more variants are not drawn." if left else ""
 
     def images(self, task: str) -> "pd.DataFrame":
@@ -113,18 +115,12 @@ class Values:
         """What a caption says of the samples: how many, of what, by which judge."""
         counts = self.scores.panels.counts(task)
         parts = [f"{n} {what}" for what, n in counts.items() if n]
-        text = f"{task}: {', '.join(parts)}, {seeds_of(self.study)}"
+        text = f"{task}: {', '.join(parts)}, {numbers.seeds(len(self.study.seeds))}"
         runs = self.record.runs
         backbone = runs[(runs.metric == metric) & (runs.backbone != "")].backbone
         if metric and len(backbone):
             text += f"; {metric} by {backbone.iloc[0]}"
         return f"{text}; preset {self.study.preset}."
-
-
-def seeds_of(study: Study) -> str:
-    """How many seeds a study has, as a caption says it."""
-    n = len(study.seeds)
-    return f"{n} seed{'s' if n > 1 else ''}"
 
 
 def _flat(values: dict[str, Any], before: str = "") -> dict[str, Any]:

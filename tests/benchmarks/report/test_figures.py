@@ -1,11 +1,12 @@
 """Figures hold what their captions say, and are drawn again only where something changed."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 from helpers import kept
 
-from benchmarks.report.figures import across, noise
+from benchmarks.report.figures import across, noise, training
 from benchmarks.report.figures.values import Values
 from benchmarks.report.record import collect
 from benchmarks.report.summary import Scores
@@ -38,6 +39,20 @@ def test_of_many_tasks_all_stand_in_one_figure_and_the_first_in_the_others(tmp_p
     (legend,) = drawn.figure.legends
     named = [text.get_text() for text in legend.get_texts()]
     assert named == ["none", "balanced", "full", *named[3:]]
+
+
+def test_a_training_is_drawn_with_all_its_seeds_or_not_at_all(tmp_path: Path) -> None:
+    study = STUDY.narrowed(seeds=(0, 1))
+    for cell in kept.keep_all(study, tmp_path / "cells", n=12, shown=3):
+        name, task = cell.variant.name, cell.benchmark.name
+        if cell.seed == 1 and (name == "balanced" or (name, task) == ("full", "editing")):
+            shutil.rmtree(tmp_path / "cells" / cell.score.name)
+    cells = study.cells(tmp_path / "no runs", tmp_path / "cells")
+    record = collect(cells)
+    values = Values(study, record, Scores(record), cells)
+    figure = training.against_step(values).figure
+    lines = [line for line in figure.axes[0].lines if line.get_linewidth() < 1]
+    assert [len(lines), values.main] == [2 * 2, ["none", "full"]]
 
 
 def test_labels_that_are_off_have_a_line_an_arm_and_a_point_a_shift(tmp_path: Path) -> None:

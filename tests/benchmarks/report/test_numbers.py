@@ -41,3 +41,7 @@ def test_a_gap_tells_which_seeds_there_are_unless_it_has_another_reason(found, p
     row = None if found is None else pd.Series({"value": np.nan, "difference": np.nan, **found})
     assert numbers.value(row, planned) == told
     assert numbers.difference(row) == ""
+
+
+def test_one_seed_is_not_seeds():
+    assert (numbers.seeds(1), numbers.seeds(3)) == ("1 seed", "3 seeds")
