@@ -1,9 +1,10 @@
 """The declared contrasts of a study: tested, adjusted, and said in words no stronger than they
 allow."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.metrics.statistics import holm
+from benchmarks.report import computed
 from benchmarks.report.summary import Scores
 from benchmarks.study import Study
 
@@ -20,7 +21,7 @@ def test(study: Study, scores: Scores) -> "pd.DataFrame":
 
     rows = []
     for contrast in study.contrasts:
-        row = {
+        row: dict[str, Any] = {
             "role": "primary" if contrast == study.primary else "secondary",
             "variant": contrast.variant,
             "against": contrast.against,
@@ -31,6 +32,7 @@ def test(study: Study, scores: Scores) -> "pd.DataFrame":
         if found := scores.difference(*asked):
             row |= found._asdict()
             row |= _rests_on(scores, *asked, seeds=len(study.seeds))
+            row["across"] = computed.across(scores.record.runs, asked[:2], contrast.task)
         else:
             row["reason"] = "not both were measured on the same images with every planned seed"
         rows.append(row)
@@ -42,7 +44,7 @@ def test(study: Study, scores: Scores) -> "pd.DataFrame":
 
 COLUMNS = (
     *("role", "variant", "against", "metric", "task", "value", "low", "high", "p", "p_holm"),
-    *("seeds", "direction", "reason"),
+    *("seeds", "direction", "across", "reason"),
 )
 
 
@@ -76,4 +78,6 @@ def sentence(row: "pd.Series") -> str:
     text = f"{asked}: {verdict}, {number}, p {p if p.startswith('below') else f'= {p}'}."
     if row.seeds == 1:
         text += " One seed: this is about its images, and says nothing of other seeds."
+    if row.get("across") in (True,):  # NaN where nothing was measured
+        text += " Its sides were computed on different devices, which is part of the difference."
     return text

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.cells.reader import RunCell
+from benchmarks.report import computed
 from benchmarks.runs.folder import MANIFEST, PER_IMAGE, SCORES
 from benchmarks.study import Cell
 from dreamtext.errors import RunError, UserError
@@ -36,7 +37,8 @@ class Record:
             it, `status`, and a column a metric, NaN where it has no value.
         runs: a row a variant, seed, task and metric as the run scored it; `planned` is how many
             runs the variant should have, one for a system that makes no use of seeds. A cell
-            without scores has one row of metric "", with the `reason`.
+            without scores has one row of metric "", with the `reason`; `computed` is on what
+            (`benchmarks.report.computed`).
         metrics: those with values per image, in order.
     """
 
@@ -74,6 +76,7 @@ def collect(cells: Iterable[Cell]) -> Record:
             "planned": len(planned[key]),
             "manifest": cell.sample.identity["manifest"],
             "run": cell.score.name,
+            "computed": computed.where(cell.scored.provenance()) if cell.done else "",
         }
         if not cell.done:
             rows.append(about | {"metric": "", "reason": _undone(cell)})

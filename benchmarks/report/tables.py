@@ -6,7 +6,16 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.report import by_task, ceiling, contrasts, gaps, numbers, one_judge, published
+from benchmarks.report import (
+    by_task,
+    ceiling,
+    computed,
+    contrasts,
+    gaps,
+    numbers,
+    one_judge,
+    published,
+)
 from benchmarks.report.panels import ALL
 from benchmarks.report.record import Record
 from benchmarks.report.render import Table
@@ -68,6 +77,9 @@ def main_table(
         for name, manifest in gaps.other_samples(here, study.reference).items()
     ]
     notes += [f"Not run yet: {', '.join(waiting)}."] if waiting else []
+    runs = scores.record.runs
+    if mixed := computed.note(runs[(runs.task == task) & (runs.metric != "")]):
+        notes.append(mixed)
     for number, known in enumerate(published.rows(study, task), 1):
         if stated := _as_shown(known, metrics):
             for label, texts in _published(known, number, stated, by_key):

@@ -1,0 +1,117 @@
+"""What another machine makes of the same runs: kept cells of equal signatures, side by side.
+
+    python -m benchmarks.report.devices results/cells results/devices/cells [--out README.md]
+
+A cell's signature covers everything that decides its result but the machine: what is left between
+two folders is rounding, which training makes into another model, and with it the spread of seeds.
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from benchmarks.cells.reader import KeptCell
+from benchmarks.report import computed
+from dreamtext.errors import UserError
+from dreamtext.files import write_text
+
+METRICS = ("SeqAcc/raw", "NED/raw", "mIoU")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One cell as two machines made it: values by metric, and the share of its images that both
+    painted rightly or both wrongly (by the first of `METRICS`)."""
+
+    title: str
+    ours: dict[str, float]
+    theirs: dict[str, float]
+    agreed: float
+
+
+def pairs(first: Path, second: Path) -> tuple[list[Pair], str, str]:
+    """The cells that both folders hold, and on what each folder's were computed.
+
+    Raises:
+        UserError: they share none.
+    """
+    names = sorted(
+        {p.name for p in first.glob("score-*")} & {p.name for p in second.glob("score-*")}
+    )
+    if not names:
+        raise UserError(f"no cell lies in both '{first}' and '{second}'; name two folders of cells")
+    found, places = [], (set[str](), set[str]())
+    for name in names:
+        sides = [KeptCell(folder / name) for folder in (first, second)]
+        values = [{s["metric"]: s["value"] for s in side.scores()} for side in sides]
+        read = [side.per_image()[METRICS[0]] for side in sides]
+        for place, side in zip(places, sides, strict=True):
+            place.add(computed.where(side.provenance()))
+        title = sides[0].about["runs"]["train"]["title"]
+        agreed = float((read[0] == read[1].reindex(read[0].index)).mean())
+        found.append(Pair(title, values[0], values[1], agreed))
+    ours, theirs = ("; ".join(sorted(place - {""})) for place in places)  # "": not recorded
+    return sorted(found, key=lambda pair: pair.title), ours, theirs
+
+
+def mean_difference(found: Sequence[Pair], metric: str) -> tuple[float, float, float]:
+    """Theirs minus ours, its mean over cells and Student's 95 % interval; infinite for one cell."""
+    differences = np.array([pair.theirs[metric] - pair.ours[metric] for pair in found])
+    mean, n = float(differences.mean()), len(differences)
+    if n < 2:
+        return mean, -float("inf"), float("inf")
+    half = float(stats.t.ppf(0.975, n - 1) * differences.std(ddof=1) / np.sqrt(n))
+    return mean, mean - half, mean + half
+
+
+def page(found: Sequence[Pair], ours: str, theirs: str) -> str:
+    """The comparison as a page of Markdown."""
+    lines = [
+        "# The same runs on another device",
+        "",
+        f"{len(found)} cells of equal signatures, computed on {ours} and on {theirs}: first → "
+        "second. Agreed is the share of images that both painted rightly or both wrongly.",
+        "",
+        f"| run | {' | '.join(METRICS)} | agreed |",
+        "|---" * (len(METRICS) + 2) + "|",
+    ]
+    for pair in found:
+        values = (f"{pair.ours[m]:.3f} → {pair.theirs[m]:.3f}" for m in METRICS)
+        lines.append(f"| {pair.title} | {' | '.join(values)} | {pair.agreed:.2f} |")
+    told = (mean_difference(found, m) for m in METRICS)
+    means = " | ".join(f"{mean:+.3f} [{low:+.3f}, {high:+.3f}]" for mean, low, high in told)
+    lines += [f"| mean difference | {means} | |", ""]
+    lines += [
+        "Intervals are Student's over cells: each cell's difference holds the rounding of two "
+        "devices and two releases of torch, grown by a whole training.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("first", type=Path)
+    parser.add_argument("second", type=Path)
+    parser.add_argument(
+        "--out", type=Path, help="write the page there too, with differences.csv beside it"
+    )
+    asked = parser.parse_args()
+    found, ours, theirs = pairs(asked.first, asked.second)
+    text = page(found, ours, theirs)
+    print(text)
+    if asked.out:
+        write_text(asked.out, text)
+        rows = [(metric, *mean_difference(found, metric)) for metric in METRICS]
+        table = pd.DataFrame(rows, columns=["metric", "value", "low", "high"])
+        write_text(
+            asked.out.with_name("differences.csv"), table.to_csv(index=False, float_format="%.6g")
+        )
+
+
+if __name__ == "__main__":
+    main()
