@@ -11,6 +11,7 @@ a processor can do, and times are those of one thread.
 
 import argparse
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -201,11 +202,11 @@ def main() -> None:
         reduced = REDUCED if name == "paper" and not gpu else ()
         full = "objective.supervision.mode=full"
         config = override(preset(name), [*reduced, full, *asked.set])
+        print(f"measuring {name}", file=sys.stderr, flush=True)
         rows[f"{name}, reduced" if reduced else name] = measure(config, asked.rounds)
-    text = page(rows)
-    print(text)
-    if asked.out:
-        write_text(asked.out, text)
+        if asked.out:
+            write_text(asked.out, page(rows))  # what was measured outlasts a preset that fails
+    print(page(rows))
 
 
 if __name__ == "__main__":

@@ -97,9 +97,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("first", type=Path)
     parser.add_argument("second", type=Path)
-    parser.add_argument(
-        "--out", type=Path, help="write the page there too, with differences.csv beside it"
-    )
+    parser.add_argument("--out", type=Path, help="write the page there too, beside differences.csv")
     asked = parser.parse_args()
     found, ours, theirs = pairs(asked.first, asked.second)
     text = page(found, ours, theirs)

@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks.metrics.hierarchy import Difference
 from benchmarks.metrics.statistics import holm
-from benchmarks.report import published
+from benchmarks.report import computed, published
 from benchmarks.report.contrasts import LEVEL, told_p
 from benchmarks.report.record import collect
 from benchmarks.report.summary import Scores
@@ -93,16 +93,21 @@ CLAIMS = (
 )
 
 
+ACROSS = "; computed on different devices ([by how much](devices/README.md))"
+
+
 @dataclass(frozen=True)
 class Verdict:
     """Attributes:
     found: better less worse as measured; None where it was not.
+    across: whether the two were computed on different devices.
     """
 
     claim: Claim
     verdict: str
     found: Difference | None = None
     p: float | None = None
+    across: bool = False
 
 
 def judge(studies: Mapping[str, tuple[Study, Sequence[Cell]]]) -> list[Verdict]:
@@ -125,7 +130,10 @@ def judge(studies: Mapping[str, tuple[Study, Sequence[Cell]]]) -> list[Verdict]:
                 said += " once the other claims are counted"
         else:
             said = SAME if sign * found.value > 0 else OPPOSITE
-        verdicts.append(Verdict(claim, said, found, adjusted[claim]))
+        known = scores[claim.study]
+        sides = (claim.better, claim.worse)
+        across = known is not None and computed.across(known.record.runs, sides, claim.task)
+        verdicts.append(Verdict(claim, said, found, adjusted[claim], across))
     return verdicts
 
 
@@ -193,7 +201,13 @@ def markdown(verdicts: Sequence[Verdict], preset: str) -> str:
         found = one.found
         number = f"{found.value:+.3f} [{found.low:+.3f}, {found.high:+.3f}]" if found else ""
         p = told_p(one.p) if one.p is not None else ""
-        cells = (one.claim.said, one.claim.published(), number, p, one.verdict)
+        cells = (
+            one.claim.said,
+            one.claim.published(),
+            number,
+            p,
+            one.verdict + (ACROSS if one.across else ""),
+        )
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
@@ -213,6 +227,7 @@ def write(
             "high": one.found.high if one.found else None,
             "p": one.p,
             "verdict": one.verdict,
+            "across": one.across,
         }
         for one in verdicts
     ]

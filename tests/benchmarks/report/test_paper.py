@@ -13,12 +13,15 @@ from benchmarks.study import load_study
 READ = "SeqAcc/raw"
 
 
-def verdicts(monkeypatch, shift: float, **narrowed) -> dict[str, paper.Verdict]:
-    """Of a study in which `balanced` reads that much more than `full`."""
+def verdicts(monkeypatch, shift: float, gpu: str = "", **narrowed) -> dict[str, paper.Verdict]:
+    """Of a study in which `balanced` reads that much more than `full`; `gpu` is the variant that
+    was computed on another device."""
     rng = np.random.default_rng(0)
     base = np.clip(0.5 + 0.05 * rng.standard_normal((3, 80)), 0, 1)
     values = {("full", READ): base, ("none", READ): base - 0.3, ("balanced", READ): base + shift}
     record = record_of(values)
+    moved = record.runs.computed.mask(record.runs.variant == gpu, "H100, torch 2")
+    record = replace(record, runs=record.runs.assign(computed=moved))
     monkeypatch.setattr(paper, "collect", lambda cells: record)
     study = load_study("supervision").narrowed(seeds=(0, 1, 2))
     study = replace(study, **narrowed)
@@ -71,3 +74,13 @@ def test_scores_are_read_once_a_study(monkeypatch):
     monkeypatch.setattr(paper, "Scores", lambda record: asked.append(record) or Scores(record))
     verdicts(monkeypatch, 0.2)
     assert len(asked) == 1
+
+
+def test_a_claim_whose_sides_were_computed_on_two_devices_says_so(monkeypatch):
+    found = verdicts(monkeypatch, 0.2, gpu="balanced")
+    assert [v.claim.said for v in found.values() if v.across] == [CLAIM]
+    lines = paper.markdown(list(found.values()), "tiny").splitlines()
+    told = [line for line in lines if "different devices" in line]
+    assert len(told) == 1
+    assert told[0].startswith(f"| {CLAIM} |")
+    assert not any(v.across for v in verdicts(monkeypatch, 0.2).values())
