@@ -23,7 +23,7 @@ from helpers.paths import ROOT
 _METRICS, _REPORT = "tests/benchmarks/metrics", "tests/benchmarks/report"
 _TABLES = tuple(
     f"{_REPORT}/test_{name}.py"
-    for name in ("tables", "contrasts", "gaps", "by_task", "published", "render")
+    for name in ("tables", "contrasts", "gaps", "by_task", "computed", "published", "render")
 )
 _SLOW_TABLES = "latex_compiles or same_bytes"
 GROUPS = (
@@ -38,6 +38,7 @@ GROUPS = (
         (*(f"{_REPORT}/test_{name}.py" for name in ("record", "summary")), *_TABLES),
         _SLOW_TABLES,
     ),
+    Group(("benchmarks.report.computed",), (f"{_REPORT}/test_computed.py",)),
     Group(("benchmarks.report.tables",), _TABLES, _SLOW_TABLES),
     Group(("benchmarks.report.numbers",), (f"{_REPORT}/test_numbers.py",)),
     Group(("benchmarks.metrics.registry",), (f"{_METRICS}/test_registry.py",)),

@@ -78,7 +78,7 @@ def main_table(
     ]
     notes += [f"Not run yet: {', '.join(waiting)}."] if waiting else []
     runs = scores.record.runs
-    if mixed := computed.note(runs[(runs.task == task) & (runs.metric != "")]):
+    if mixed := computed.note(runs[runs.task == task]):
         notes.append(mixed)
     for number, known in enumerate(published.rows(study, task), 1):
         if stated := _as_shown(known, metrics):
@@ -186,8 +186,8 @@ def leader(
     values = {name: row for name, row in values.items() if row["value"] == row["value"]}
     if len(values) < 2 or metric not in scores.record.metrics:
         return None, ()
-    sign = 1 if next(iter(values.values()))["direction"] == "higher" else -1
-    best = max(values, key=lambda name: sign * values[name]["value"])
+    higher = next(iter(values.values()))["direction"] == "higher"
+    best = (max if higher else min)(values, key=lambda name: values[name]["value"])
     tied = []
     for name in values:
         if name == best:

@@ -7,6 +7,7 @@ import pytest
 from helpers.records import leave_scores
 
 from benchmarks.report import gaps, record
+from benchmarks.runs.folder import MAKES
 from benchmarks.study import load_study
 from dreamtext.errors import RunError, UserError
 
@@ -47,6 +48,22 @@ def test_values_stand_beside_what_their_samples_are(cells):
     assert found.runs.planned.unique().tolist() == [2]
     assert set(found.runs.run) == {c.score.name for c in cells}
     assert set(found.runs.manifest) == {c.sample.identity["manifest"] for c in cells}
+
+
+def test_a_value_knows_on_what_its_model_was_trained(cells):
+    for cell in cells:
+        leave_scores(cell, {"SeqAcc/raw": {"a": 1}})
+    trained = cells[-1]
+    trained.train.prepare()
+    for name in MAKES["train"]:
+        (trained.train.folder / name).mkdir(parents=True)
+    (trained.train.folder / "DONE.json").write_text("{}")
+    about = {"computing": {"device": "cuda", "name": "H100"}, "packages": {"torch": "2.9"}}
+    (trained.train.folder / "provenance.json").write_text(json.dumps(about))
+    runs = record.collect(cells).runs
+    mine = (runs.variant == trained.variant.name) & (runs.seed == str(trained.seed))
+    assert set(runs[mine].computed) == {"H100, torch 2.9"}
+    assert set(runs[~mine].computed) == {""}  # nothing was recorded
 
 
 def test_a_system_without_seeds_is_counted_once(comparison):
@@ -129,7 +146,7 @@ def test_cells_without_scores_say_why(cells):
 
 
 def test_without_any_score_there_is_no_record(cells):
-    with pytest.raises(RunError, match="no cell of the study is scored yet"):
+    with pytest.raises(RunError, match=r"^no cell of the study is scored yet; run it first$"):
         record.collect(cells)
 
 
