@@ -4,6 +4,7 @@
 Which of several GPUs is for the launcher to say (`CUDA_VISIBLE_DEVICES`, `LOCAL_RANK`).
 """
 
+import math
 import os
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 Precision = Literal["no", "bf16", "fp16"]
 VARIABLE = "DREAMTEXT_DEVICE"
+RUNS_HERE = "DREAMTEXT_RUNS_HERE"  # how many runs share this machine, if not one
 
 
 def device(asked: str = "auto") -> "torch.device":
@@ -104,11 +106,13 @@ def loading(where: "torch.device", workers: int = -1) -> dict[str, Any]:
     """How torch's `DataLoader` feeds a device: its arguments besides data and batches.
 
     For a GPU, processes of their own read ahead into pinned memory; their number is a share of
-    the cores, up to 8, unless `workers` says otherwise.
+    the cores, up to 8, unless `workers` says otherwise. Runs side by side have a share each: else
+    sixteen on sixteen cores would start 128 processes.
     """
     gpu = where.type == "cuda"
     if workers < 0:
-        cores = len(os.sched_getaffinity(0)) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+        sharing = [int(os.environ.get(name, "1")) for name in ("LOCAL_WORLD_SIZE", RUNS_HERE)]
+        cores = len(os.sched_getaffinity(0)) // math.prod(sharing)
         workers = max(1, min(8, cores - 1)) if gpu else 0
     ahead = {"persistent_workers": True, "prefetch_factor": 4} if workers else {}
     return {"num_workers": workers, "pin_memory": gpu, **ahead}

@@ -17,6 +17,7 @@ from benchmarks.runs.folder import OUTPUT, STAGES, Run, state
 from benchmarks.runs.work import forget
 from benchmarks.samples import writer
 from benchmarks.study import Cell
+from dreamtext import devices
 from dreamtext.errors import Interrupted, RunError
 from dreamtext.files import LOG
 from slurm.stopping import StopFlag
@@ -82,7 +83,7 @@ def run_cells(
         for run in chain:
             run.prepare()
         waiting.put(chain)
-    pool = _Pool(waiting, threads, code, next((cell.store for cell in cells), None))
+    pool = _Pool(waiting, workers, threads, code, next((cell.store for cell in cells), None))
     began = time.monotonic()
     crew = [threading.Thread(target=pool.work, daemon=True) for _ in range(workers)]
     with StopFlag() as stop:
@@ -118,6 +119,7 @@ class _Pool:
     def __init__(
         self,
         waiting: "queue.SimpleQueue[list[Run]]",
+        workers: int,
         threads: int,
         code: Path | None,
         store: Path | None,
@@ -127,6 +129,7 @@ class _Pool:
         # One thread a process: two runs side by side beat one run on two cores.
         limits = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
         self.environment = ALLOCATOR | os.environ | dict.fromkeys(limits, str(threads))
+        self.environment[devices.RUNS_HERE] = str(workers)
         if code:
             self.environment["PYTHONPATH"] = str(code)
         self.lock = threading.Lock()

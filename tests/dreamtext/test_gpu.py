@@ -368,3 +368,16 @@ def test_a_gpu_is_fed_by_processes_of_its_own() -> None:
     assert fed["persistent_workers"]
     assert fed["num_workers"] >= 1
     assert devices.loading(GPU, 3)["num_workers"] == 3
+
+
+@pytest.mark.parametrize(
+    ("cores", "runs", "processes", "expected"),
+    [(16, 1, 1, 8), (16, 4, 1, 3), (16, 16, 1, 1), (16, 2, 2, 3), (2, 1, 1, 1)],
+)
+def test_runs_side_by_side_share_the_cores_that_read(
+    cores, runs, processes, expected, monkeypatch
+) -> None:
+    monkeypatch.setattr(devices.os, "sched_getaffinity", lambda _: set(range(cores)))
+    monkeypatch.setenv(devices.RUNS_HERE, str(runs))
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", str(processes))
+    assert devices.loading(GPU)["num_workers"] == expected

@@ -17,7 +17,16 @@ LIMIT_S = 300
 
 def test_study_told_to_stop_saves_and_leaves_no_process(tmp_path):
     command = ["study", "run", "supervision", "--preset", "smoke", "--seeds", "1", "--n", "4"]
-    command += ["--where", "variant=full", "--where", "task=editing", "--runs", str(tmp_path)]
+    command += [
+        "--where",
+        "variant=full",
+        "--where",
+        "task=editing",
+        "--runs",
+        str(tmp_path),
+        "--workers",
+        "2",
+    ]
     settings = (*small.OVERRIDES, "training.steps=100000", "training.checkpoint_every=100000")
     command += [word for text in settings for word in ("--set", text)]
     study = subprocess.Popen(
@@ -34,6 +43,7 @@ def test_study_told_to_stop_saves_and_leaves_no_process(tmp_path):
         time.sleep(0.1)
     folder = logs[0].parent
     worker = read_lease(folder).pid
+    assert b"DREAMTEXT_RUNS_HERE=2\0" in Path(f"/proc/{worker}/environ").read_bytes()
     study.send_signal(signal.SIGTERM)
     _, said = study.communicate(timeout=LIMIT_S)
     assert study.returncode == 1
