@@ -1,4 +1,4 @@
-"""How many fonts must training see? Two, the preset's twelve, or all forty; read in fonts that
+"""How many fonts must training see? Two, the preset's twelve, or all 34; read in fonts that
 training has seen, in families it has not, and in scripts and display faces among those.
 
 Which fonts are seen depends on the row, so rows have other samples there; they are compared in
@@ -17,7 +17,7 @@ STUDY = Study(
     question="Fonts in training: two, twelve, all (0); read in seen, unseen, script, display ones.",
     variants=cross((_BALANCED,), axis("data.fonts", (2, 12, 0))),
     reference="fonts=12",
-    not_shown="What more than these forty fonts would bring.",
+    not_shown="What more than these 34 fonts would bring.",
     benchmarks=(
         RECONSTRUCTION,
         Benchmark(fonts="seen"),
