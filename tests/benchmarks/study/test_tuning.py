@@ -147,7 +147,7 @@ def test_a_hopeless_trial_is_told_to_stop_and_no_other(monkeypatch):
         def terminate(self) -> None:
             self.told = True
 
-    pool = local._Pool(None, 1, None, None)
+    pool = local._Pool(None, 1, 1, None, None)
     first, second = Process(), Process()
     pool.running = {first: "train-1", second: "train-2"}
     pool.drop({"train-2", "train-3"})
