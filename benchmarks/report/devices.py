@@ -29,13 +29,14 @@ class Pair:
     painted rightly or both wrongly (by the first of `METRICS`)."""
 
     title: str
-    ours: dict[str, float]
-    theirs: dict[str, float]
+    ours: dict[str, float | None]
+    theirs: dict[str, float | None]
     agreed: float
 
 
 def pairs(first: Path, second: Path) -> tuple[list[Pair], str, str]:
-    """The cells that both folders hold, and on what each folder's were computed.
+    """The trained cells that both folders hold, and on what each folder's were computed. A metric
+    that a cell lacks, as masks in editing, is None there.
 
     Raises:
         UserError: they share none.
@@ -43,30 +44,42 @@ def pairs(first: Path, second: Path) -> tuple[list[Pair], str, str]:
     names = sorted(
         {p.name for p in first.glob("score-*")} & {p.name for p in second.glob("score-*")}
     )
-    if not names:
-        raise UserError(f"no cell lies in both '{first}' and '{second}'; name two folders of cells")
     found, places = [], (set[str](), set[str]())
     for name in names:
         sides = [KeptCell(folder / name) for folder in (first, second)]
-        values = [{s["metric"]: s["value"] for s in side.scores()} for side in sides]
+        runs = sides[0].about["runs"]
+        if "train" not in runs:
+            continue  # another system, which trains nothing
+        scores = [{s["metric"]: s["value"] for s in side.scores()} for side in sides]
+        values = [{metric: own.get(metric) for metric in METRICS} for own in scores]
         read = [side.per_image()[METRICS[0]] for side in sides]
         for place, side in zip(places, sides, strict=True):
             place.add(computed.where(side.provenance()))
-        title = sides[0].about["runs"]["train"]["title"]
         agreed = float((read[0] == read[1].reindex(read[0].index)).mean())
-        found.append(Pair(title, values[0], values[1], agreed))
+        found.append(Pair(runs["score"]["title"], values[0], values[1], agreed))
+    if not found:
+        raise UserError(
+            f"no trained cell lies in both '{first}' and '{second}'; name two folders of cells"
+        )
     ours, theirs = ("; ".join(sorted(place - {""})) for place in places)  # "": not recorded
     return sorted(found, key=lambda pair: pair.title), ours, theirs
 
 
 def mean_difference(found: Sequence[Pair], metric: str) -> tuple[float, float, float]:
     """Theirs minus ours, its mean over cells and Student's 95 % interval; infinite for one cell."""
-    differences = np.array([pair.theirs[metric] - pair.ours[metric] for pair in found])
+    both = [(pair.ours[metric], pair.theirs[metric]) for pair in found]
+    differences = np.array([b - a for a, b in both if a is not None and b is not None])
+    if not len(differences):
+        return float("nan"), float("nan"), float("nan")
     mean, n = float(differences.mean()), len(differences)
     if n < 2:
         return mean, -float("inf"), float("inf")
     half = float(stats.t.ppf(0.975, n - 1) * differences.std(ddof=1) / np.sqrt(n))
     return mean, mean - half, mean + half
+
+
+def _told(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
 
 
 def page(found: Sequence[Pair], ours: str, theirs: str) -> str:
@@ -81,14 +94,14 @@ def page(found: Sequence[Pair], ours: str, theirs: str) -> str:
         "|---" * (len(METRICS) + 2) + "|",
     ]
     for pair in found:
-        values = (f"{pair.ours[m]:.3f} → {pair.theirs[m]:.3f}" for m in METRICS)
+        values = (f"{_told(pair.ours[m])} → {_told(pair.theirs[m])}" for m in METRICS)
         lines.append(f"| {pair.title} | {' | '.join(values)} | {pair.agreed:.2f} |")
     told = (mean_difference(found, m) for m in METRICS)
     means = " | ".join(f"{mean:+.3f} [{low:+.3f}, {high:+.3f}]" for mean, low, high in told)
     lines += [f"| mean difference | {means} | |", ""]
     lines += [
         "Intervals are Student's over cells: each cell's difference holds the rounding of two "
-        "devices and two releases of torch, grown by a whole training.",
+        "devices and of their releases of torch, grown by a whole training.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -1,5 +1,6 @@
 """Cells of two machines side by side: the committed ones of another device."""
 
+import json
 import shutil
 
 import pytest
@@ -38,5 +39,18 @@ def test_the_interval_is_students():
 
 
 def test_folders_without_a_common_cell_are_refused(tmp_path):
-    with pytest.raises(UserError, match="no cell lies in both"):
+    with pytest.raises(UserError, match="no trained cell lies in both"):
         devices.pairs(RESULTS / "cells", tmp_path)
+
+
+def test_cells_of_any_study_are_compared_and_other_systems_left_out(tmp_path):
+    kinds = {}
+    for cell in sorted((RESULTS / "cells").glob("score-*")):
+        runs = json.loads((cell / "cell.json").read_text())["runs"]
+        kinds.setdefault(("train" in runs, runs["score"]["title"].endswith("editing")), cell)
+    assert {trained for trained, _ in kinds} == {True, False}
+    for cell in kinds.values():
+        shutil.copytree(cell, tmp_path / cell.name)
+    found, ours, theirs = devices.pairs(tmp_path, tmp_path)
+    assert len(found) == sum(trained for trained, _ in kinds)
+    assert "| mean difference | +0.000 [" in devices.page(found, ours, theirs)
